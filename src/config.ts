@@ -1,3 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseEnv } from 'node:util'
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { StartError } from './errors.js'
+
+/** Raw environment: names and texts, e.g. `process.env`. */
+export type RawEnvironment = Readonly<Record<string, string | undefined>>
+
+/** `description` says what is allowed: it is the end of the one line that a bad value prints. */
+const integer = (fallback: number, minimum: number, maximum: number) =>
+  Type.Integer({ default: fallback, minimum, maximum, description: `an integer from ${minimum} to ${maximum}` })
+const oneOf = <const T extends readonly string[]>(fallback: T[number], values: T) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: values, default: fallback, description: values.join(', ') })
+const url = (pattern: string, description: string) => Type.String({ pattern, maxLength: 2048, description })
+const secret = <T extends TSchema>(schema: T) => ({ ...schema, secret: true })
+
+/**
+ * The environment, one line a variable: type, default and what is allowed (contract §2). Empty values count as unset. A
+ * variable marked `secret` is masked in messages and can be read from the file that `NAME_FILE` names.
+ */
+export const Environment = Type.Object({
+  HOST: Type.String({ default: '127.0.0.1', pattern: '^[^\\s/]{1,255}$', description: 'an address or host name' }),
+  PORT: integer(3000, 0, 65535),
+  PUBLIC_URL: Type.Optional(url('^https?://[^\\s?#]+$', 'http://host or https://host, with or without a path')),
+  LOG_LEVEL: oneOf('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+  DATA_DIR: Type.String({ default: './data', pattern: '^[^\\u0000]{1,1024}$', description: 'a folder' }),
+  DATABASE_URL: Type.Optional(secret(url('^postgres(ql)?://\\S+$', 'postgres://user:password@host:port/database'))),
+  REDIS_URL: Type.Optional(secret(url('^(off|rediss?://\\S+)$', 'redis://..., rediss://... or off'))),
+  REDIS_HOST: Type.Optional(Type.String({ pattern: '^[^\\s/]{1,255}$', description: 'an address or host name' })),
+  REDIS_PORT: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'an integer from 1 to 65535' })),
+  REDIS_USERNAME: Type.Optional(Type.String({ maxLength: 256, description: 'a user name' })),
+  REDIS_PASSWORD: Type.Optional(secret(Type.String({ maxLength: 1024, description: 'a password' }))),
+  REDIS_TLS: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  CACHE_MEMORY_MB: integer(128, 0, 65536),
+  MAX_TEXT_BYTES: integer(10_485_760, 1, 268_435_456),
+  WAIT_MS: integer(7000, 0, 60_000),
+  SPEECH_ENGINE: oneOf('espeak', ['espeak']),
+  AUDIO_STORE: oneOf('file', ['file']),
+  WRITE_TOKEN: Type.Optional(secret(Type.String({ pattern: '^[\\x21-\\x7e]{1,1024}$', description: 'visible ASCII' })))
+})
+type Environment = Static<typeof Environment>
+type Name = keyof Environment
+
+/** Variables of features that this version lacks: to accept them would promise a protection that is not there. */
+const UNSUPPORTED = [
+  'REDIS_CLUSTER_NODES',
+  'REDIS_SENTINELS',
+  'REDIS_SENTINEL_NAME',
+  'REDIS_SENTINEL_PASSWORD',
+  'OPENAI_BASE_URL',
+  'OPENAI_API_KEY',
+  'OPENAI_SPEECH_MODEL',
+  'S3_BUCKET',
+  'S3_ENDPOINT',
+  'S3_REGION',
+  'PROGRESS_FLUSH_MS',
+  'PROGRESS_ACK',
+  'ADMIN_TOKEN',
+  'JWT_SECRET',
+  'JWKS_URL',
+  'JWT_ISSUER',
+  'JWT_AUDIENCE',
+  'ROLE'
+]
+/** Values of known variables that name such a feature. */
+const UNSUPPORTED_VALUES: Partial<Record<Name, RegExp>> = { SPEECH_ENGINE: /openai|,/, AUDIO_STORE: /^s3$/ }
+
+/** Variables of other programs that show that a real database was meant and DATABASE_URL forgotten. */
+const OTHER_DATABASE = ['PGHOST', 'PGDATABASE', 'PGSERVICE', 'POSTGRES_HOST', 'POSTGRES_URL', 'POSTGRES_DB']
+
 /** Where Redis is; `asked` is false when nothing was configured and the default address is merely tried. */
 export type RedisConfig =
   | { kind: 'off' }
@@ -32,4 +104,137 @@ export interface Config {
   speechEngine: 'espeak'
   audioStore: 'file'
   writeToken: string | null
+}
+
+/**
+ * Reads and checks the environment and the `.env` file of the working folder; the real environment wins.
+ * @throws StartError with one line that names the variable, what was given (secrets masked) and what is allowed.
+ */
+export function readConfig(env: RawEnvironment, cwd: string = process.cwd()): Config {
+  const raw = { ...readDotEnv(cwd), ...withoutEmpty(env) }
+  refuseUnsupported(raw)
+  const values = parse(withSecretFiles(raw))
+  refuseForgottenDatabase(values, raw)
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    publicUrl: (values.PUBLIC_URL ?? `http://localhost:${values.PORT}`).replace(/\/+$/, ''),
+    logLevel: values.LOG_LEVEL,
+    dataDir: path.resolve(cwd, values.DATA_DIR),
+    databaseUrl: values.DATABASE_URL ?? null,
+    redis: redisConfig(values),
+    cacheMemoryBytes: values.CACHE_MEMORY_MB * 1024 * 1024,
+    maxTextBytes: values.MAX_TEXT_BYTES,
+    waitMs: values.WAIT_MS,
+    speechEngine: values.SPEECH_ENGINE,
+    audioStore: values.AUDIO_STORE,
+    writeToken: values.WRITE_TOKEN ?? null
+  }
+}
+
+function withoutEmpty(env: RawEnvironment): Record<string, string> {
+  const given = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== '')
+  return Object.fromEntries(given)
+}
+
+function readDotEnv(cwd: string): Record<string, string> {
+  const file = path.join(cwd, '.env')
+  return existsSync(file) ? withoutEmpty(parseEnv(readFileSync(file, 'utf8'))) : {}
+}
+
+function refuseUnsupported(raw: RawEnvironment): void {
+  for (const name of UNSUPPORTED) {
+    const given = raw[name] === undefined ? raw[`${name}_FILE`] && `${name}_FILE` : name
+    if (given) throw new StartError(`${given} is not supported by this version.`)
+  }
+  for (const [name, pattern] of Object.entries(UNSUPPORTED_VALUES)) {
+    const value = raw[name]
+    if (value !== undefined && pattern.test(value)) {
+      throw new StartError(`${name}=${value} is not supported by this version.`)
+    }
+  }
+}
+
+const isSecret = (name: Name): boolean => 'secret' in Environment.properties[name]
+
+function withSecretFiles(raw: Record<string, string>): Record<string, string> {
+  const values = { ...raw }
+  for (const name of (Object.keys(Environment.properties) as Name[]).filter(isSecret)) {
+    const file = raw[`${name}_FILE`]
+    if (file === undefined) continue
+    if (raw[name] !== undefined) throw new StartError(`${name} and ${name}_FILE are both set; keep one of them.`)
+    try {
+      values[name] = readFileSync(file, 'utf8').trim()
+    } catch {
+      throw new StartError(`${name}_FILE is "${file}", which cannot be read; allowed: a readable file.`)
+    }
+  }
+  return withoutEmpty(values)
+}
+
+/** Only plain decimal integers and true/false are converted; anything else stays text and fails the check. */
+function typed(name: Name, text: string): unknown {
+  const type: unknown = Environment.properties[name].type
+  if (type === 'integer' && /^\d{1,10}$/.test(text)) return Number(text)
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
+  return text
+}
+
+function parse(raw: Record<string, string>): Environment {
+  const given = (Object.keys(Environment.properties) as Name[]).flatMap(name => {
+    const text = raw[name]
+    return text === undefined ? [] : [[name, typed(name, text)]]
+  })
+  const values = Value.Default(Environment, Object.fromEntries(given))
+  const fault = Value.Errors(Environment, values).First()
+  if (!fault) return values as Environment
+  const name = fault.path.slice(1) as Name
+  const shown = isSecret(name) ? '***' : raw[name]
+  throw new StartError(`${name} is "${shown}"; allowed: ${Environment.properties[name].description}.`)
+}
+
+function refuseForgottenDatabase(values: Environment, raw: RawEnvironment): void {
+  const other = values.DATABASE_URL === undefined && OTHER_DATABASE.find(name => raw[name] !== undefined)
+  if (other) {
+    throw new StartError(
+      `${other} is set but DATABASE_URL is not; set DATABASE_URL, or unset ${other} to use the embedded database.`
+    )
+  }
+}
+
+function redisConfig(values: Environment): RedisConfig {
+  const parts = ['REDIS_HOST', 'REDIS_PORT', 'REDIS_USERNAME', 'REDIS_PASSWORD', 'REDIS_TLS'] as const
+  const part = parts.find(name => values[name] !== undefined)
+  if (values.REDIS_URL !== undefined) {
+    if (part) throw new StartError(`REDIS_URL and ${part} are both set; keep one of them.`)
+    return values.REDIS_URL === 'off' ? { kind: 'off' } : fromUrl(values.REDIS_URL)
+  }
+  return {
+    kind: 'standalone',
+    asked: part !== undefined,
+    host: values.REDIS_HOST ?? 'localhost',
+    port: values.REDIS_PORT ?? 6379,
+    username: values.REDIS_USERNAME ?? null,
+    password: values.REDIS_PASSWORD ?? null,
+    tls: values.REDIS_TLS ?? false,
+    database: 0
+  }
+}
+
+function fromUrl(text: string): RedisConfig {
+  const address = URL.canParse(text) && !/%(?![0-9a-f]{2})/i.test(text) ? new URL(text) : null
+  const database = address?.pathname.match(/^\/?(\d{0,5})$/)?.[1]
+  if (!address?.hostname || database === undefined) {
+    throw new StartError('REDIS_URL is "***"; allowed: redis://user:password@host:port/database, rediss://... or off.')
+  }
+  return {
+    kind: 'standalone',
+    asked: true,
+    host: address.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(address.port || 6379),
+    username: decodeURIComponent(address.username) || null,
+    password: decodeURIComponent(address.password) || null,
+    tls: address.protocol === 'rediss:',
+    database: Number(database)
+  }
 }
