@@ -1,0 +1,153 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { CommandError } from '../errors.js'
+
+/** How long one thing may take before the command gives up on it, in milliseconds. */
+const PATIENCE_MS = 120_000
+const DEFAULT_RETRY_MS = 1000
+
+interface ServiceClientOptions {
+  /** Base of every request, without a slash at its end. */
+  url: string
+  writeToken: string | null
+  signal: AbortSignal
+}
+
+/** An answer's body with the header that says how it was served. */
+export interface Answer<T> {
+  body: T
+  cacheStatus: string | null
+}
+
+/** What a player has after the redirect of `/tts/segment`. */
+export interface Playback {
+  audioUrl: string
+  cacheStatus: string | null
+}
+
+/** Speaks HTTP with a running service. Every failure is a CommandError that says which request it was. */
+export class ServiceClient {
+  readonly #options: ServiceClientOptions
+
+  constructor(options: ServiceClientOptions) {
+    this.#options = options
+  }
+
+  get<T>(path: string): Promise<Answer<T>> {
+    return this.#json('GET', path)
+  }
+
+  post<T>(path: string, body: unknown): Promise<Answer<T>> {
+    return this.#json('POST', path, body)
+  }
+
+  /** Asks until `done` says so, at most every `everyMs`; gives up when `progress` stands still for too long. */
+  async poll<T>(path: string, { everyMs, progress, done }: PollOptions<T>): Promise<T> {
+    let last: number | null = null
+    let deadline = 0
+    for (;;) {
+      const { body } = await this.get<T>(path)
+      if (done(body)) return body
+      const now = progress(body)
+      if (now !== last) deadline = Date.now() + PATIENCE_MS
+      else if (Date.now() > deadline) throw new CommandError(`${path} stood still for ${PATIENCE_MS / 1000} s.`)
+      last = now
+      await delay(everyMs, undefined, { signal: this.#options.signal })
+    }
+  }
+
+  /** Fetches like a player: follows the redirect and is done with the first bytes. Waits while the audio is being made. */
+  async play(path: string): Promise<Playback> {
+    const redirect = await this.#patiently('GET', path)
+    await redirect.body?.cancel()
+    const audioUrl = redirect.headers.get('location')
+    if (redirect.status !== 302 || audioUrl === null) {
+      throw new CommandError(`GET ${path} answered ${redirect.status}, not a redirect to the audio.`)
+    }
+    const audio = await this.#checked('GET', this.#audioPath(audioUrl))
+    const reader = audio.body?.getReader()
+    const first = (await reader?.read())?.value as Uint8Array | undefined
+    await reader?.cancel()
+    if (!first?.length) throw new CommandError(`${audioUrl} is empty.`)
+    return { audioUrl, cacheStatus: redirect.headers.get('cache-status') }
+  }
+
+  /** Bytes of an audio, without fetching them. */
+  async size(audioUrl: string): Promise<number> {
+    const head = await this.#checked('HEAD', this.#audioPath(audioUrl))
+    return Number(head.headers.get('content-length'))
+  }
+
+  /** The service's absolute URLs begin with its PUBLIC_URL, which need not be the way on which this command reaches it. */
+  #audioPath(audioUrl: string): string {
+    return `/audio/${audioUrl.split('/').at(-1) ?? ''}`
+  }
+
+  async #json<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+    const response = await this.#checked(method, path, body)
+    return { body: (await response.json()) as T, cacheStatus: response.headers.get('cache-status') }
+  }
+
+  /** Asks again after `retry-after` for as long as the service answers 429 or 503. */
+  async #patiently(method: string, path: string): Promise<Response> {
+    const deadline = Date.now() + PATIENCE_MS
+    for (;;) {
+      const response = await this.#fetch(method, path)
+      const busy = response.status === 429 || response.status === 503
+      if (!busy || Date.now() > deadline) return accepted(response, method, path)
+      await response.body?.cancel()
+      const retryMs = Number(response.headers.get('retry-after')) * 1000 || DEFAULT_RETRY_MS
+      await delay(retryMs, undefined, { signal: this.#options.signal })
+    }
+  }
+
+  async #checked(method: string, path: string, body?: unknown): Promise<Response> {
+    return accepted(await this.#fetch(method, path, body), method, path)
+  }
+
+  async #fetch(method: string, path: string, body?: unknown): Promise<Response> {
+    const { url, writeToken, signal } = this.#options
+    const headers: Record<string, string> = {}
+    if (body !== undefined) headers['content-type'] = 'application/json'
+    if (body !== undefined && writeToken !== null) headers.authorization = `Bearer ${writeToken}`
+    try {
+      return await fetch(url + path, {
+        method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        redirect: 'manual',
+        signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])
+      })
+    } catch (error) {
+      throw new CommandError(`${method} ${url}${path} got no answer: ${reason(error)}.`)
+    }
+  }
+}
+
+interface PollOptions<T> {
+  everyMs: number
+  progress: (body: T) => number
+  done: (body: T) => boolean
+}
+
+async function accepted(response: Response, method: string, path: string): Promise<Response> {
+  if (response.status < 400) return response
+  const text = await response.text()
+  throw new CommandError(`${method} ${path} was answered ${response.status}: ${problemDetail(text)}`)
+}
+
+/** The sentence of a problem+json, else the beginning of whatever came. */
+function problemDetail(text: string): string {
+  try {
+    const problem = JSON.parse(text) as { code?: unknown; detail?: unknown }
+    return `${String(problem.code)}, ${String(problem.detail)}`
+  } catch {
+    return text.slice(0, 200)
+  }
+}
+
+/** fetch says only "fetch failed"; what happened is in its cause. */
+function reason(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (!(cause instanceof Error)) return String(cause)
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
+}
