@@ -1,0 +1,173 @@
+import type { Redis } from 'ioredis'
+import { ReadCounter, type ReadStats } from './cache-stats.js'
+import type { CacheRead } from './cache-tier.js'
+import { cacheKeys, type CacheKey } from './keys.js'
+import { MemoryTier } from './memory-tier.js'
+import { ReadThrough, type Loader } from './read-through.js'
+import { readRedisStatus, type RedisStatus } from './redis-status.js'
+import { RedisTier } from './redis-tier.js'
+import type { CacheLog } from './redis-trust.js'
+
+export interface TtsCacheOptions {
+  /** Null: the memory tier serves alone. The client stays its owner's. */
+  redis: Redis | null
+  /** Whether a Redis was configured, as opposed to merely tried at the default address. */
+  redisAsked: boolean
+  /** Size of the memory tier; 0 turns it off. */
+  memoryBytes: number
+  /** Base of all URLs that values hold, without a slash at its end. */
+  publicUrl: string
+  /** Id of the database that the values are made from. */
+  databaseId: string
+  /** Ids of all voices in which a book may have a list. */
+  voiceIds: () => Promise<readonly string[]>
+  log: CacheLog
+  /** Monotonic clock, milliseconds. */
+  now?: () => number
+}
+
+/** The memory tier as the health route shows it. */
+export interface MemoryStatus {
+  entries: number
+  bytes: number
+  maxBytes: number
+}
+
+/** Counters for the metrics. */
+export interface CacheStats extends ReadStats {
+  memory: MemoryStatus
+  /** Redis commands that failed, and values that were dropped because nobody could read them. */
+  redisErrors: number
+}
+
+/** The shared tier as the health route shows it; `connected` is true while Redis answers and is used. */
+export interface CacheStatus extends RedisStatus, Pick<ReadStats, 'hits' | 'misses' | 'hitRatio'> {
+  /** `memory`: no Redis was asked for, and none is there. */
+  mode: 'standalone' | 'memory'
+  asked: boolean
+}
+
+/** Without news from Redis an entry in memory may be old: for this long with a Redis, and without one (contract §3). */
+const AGE_WITH_REDIS_MS = 1000
+const AGE_ALONE_MS = 5000
+
+/** Reads through memory, Redis and a loader; drops what changes. The only writer of cached values. */
+export class TtsCache {
+  /** Builders of the keys that `peek`, `read`, `invalidating` and `invalidate` take. */
+  readonly keys = cacheKeys
+  readonly #options: TtsCacheOptions
+  readonly #memory: MemoryTier
+  readonly #redis: RedisTier | null
+  readonly #counter = new ReadCounter()
+  readonly #reads: ReadThrough
+
+  constructor(options: TtsCacheOptions) {
+    const { redis: client, now = () => performance.now() } = options
+    this.#options = options
+    const maxAgeMs = () => (this.#redis?.usable ? AGE_WITH_REDIS_MS : AGE_ALONE_MS)
+    const onTrusted = () => this.#reads.forgetAll()
+    this.#memory = new MemoryTier({ maxBytes: options.memoryBytes, maxAgeMs, now })
+    this.#redis = client ? new RedisTier({ ...options, client, now, onTrusted }) : null
+    this.#reads = new ReadThrough({ memory: this.#memory, redis: this.#redis, counter: this.#counter, now })
+  }
+
+  /** Resolves when it is known whether Redis can be used; before that, reads pass it by. */
+  async ready(): Promise<void> {
+    await this.#redis?.check()
+  }
+
+  /** The answer if a tier has it: at once from memory, else with a promise from Redis. Never rejects. */
+  peek(key: CacheKey): CacheRead | undefined | Promise<CacheRead | undefined> {
+    return this.#reads.peek(key)
+  }
+
+  /**
+   * The answer from a tier, or else from the loader, which runs once for all who ask meanwhile. With a null key (an id
+   * that no key can be made of) nothing is stored. Errors of the loader pass through.
+   */
+  read(key: CacheKey | null, loader: Loader): Promise<CacheRead> {
+    return this.#reads.read(key, loader)
+  }
+
+  /**
+   * Runs a commit that changes what the keys hold. Before it, what is being made of the old state can no more be stored;
+   * after it, also when it throws, the keys are dropped as by `invalidate`. A copy killed in between leaves a miss.
+   */
+  async invalidating<T>(keys: readonly (CacheKey | null)[], commit: () => Promise<T>): Promise<T> {
+    const targets = keys.filter(key => key !== null)
+    this.#reads.forget(targets)
+    await this.#redis?.mark(targets)
+    try {
+      return await commit()
+    } finally {
+      await this.invalidate(targets)
+    }
+  }
+
+  /**
+   * Drops the keys after a change. From the moment the promise resolves, this copy never serves an older value,
+   * whatever has become of Redis. Never rejects.
+   */
+  async invalidate(keys: readonly (CacheKey | null)[]): Promise<void> {
+    const targets = keys.filter(key => key !== null)
+    this.#reads.forget(targets)
+    if (!this.#redis) return
+    await this.#redis.delete(targets)
+    // What was read from Redis before its deletion may have landed in memory since.
+    this.#reads.forget(targets)
+  }
+
+  /** `invalidating` for a book: its metadata and its lists in every voice. */
+  async invalidatingBook<T>(bookId: number | string, commit: () => Promise<T>): Promise<T> {
+    return this.invalidating([cacheKeys.book(bookId), ...(await this.#listsOf(bookId))], commit)
+  }
+
+  /** Drops the book's list in one voice, or in all. */
+  async invalidateBookAudios(bookId: number | string, voiceId?: string): Promise<void> {
+    const one = voiceId === undefined ? null : [cacheKeys.bookAudios(bookId, voiceId)]
+    await this.invalidate(one ?? (await this.#listsOf(bookId)))
+  }
+
+  /** Drops the book's metadata. */
+  async invalidateBook(bookId: number | string): Promise<void> {
+    await this.invalidate([cacheKeys.book(bookId)])
+  }
+
+  /** Drops one audio's metadata. */
+  async invalidateAudio(documentId: string, voiceId: string, segmentNum: number): Promise<void> {
+    await this.invalidate([cacheKeys.audio(documentId, voiceId, segmentNum)])
+  }
+
+  /** Drops the list of voices. */
+  async invalidateVoices(): Promise<void> {
+    await this.invalidate([cacheKeys.voices()])
+  }
+
+  stats(): CacheStats {
+    return { ...this.#counter.read(), memory: this.memoryStatus(), redisErrors: this.#redis?.errors ?? 0 }
+  }
+
+  memoryStatus(): MemoryStatus {
+    return { entries: this.#memory.entries, bytes: this.#memory.bytes, maxBytes: this.#options.memoryBytes }
+  }
+
+  /** Asks Redis; resolves within 300 ms, whatever hangs. */
+  async status(): Promise<CacheStatus> {
+    const { redis, redisAsked: asked } = this.#options
+    const status = await readRedisStatus(redis)
+    const { hits, misses, hitRatio } = this.#counter.read()
+    const mode = redis && (asked || status.connected) ? 'standalone' : 'memory'
+    const connected = status.connected && this.#redis?.usable === true
+    return { ...status, connected, mode, asked, hits, misses, hitRatio }
+  }
+
+  /** Ends the timers; the Redis client is closed by whoever made it. */
+  close(): void {
+    this.#redis?.close()
+    this.#reads.forgetAll()
+  }
+
+  async #listsOf(bookId: number | string): Promise<(CacheKey | null)[]> {
+    return (await this.#options.voiceIds()).map(voiceId => cacheKeys.bookAudios(bookId, voiceId))
+  }
+}

@@ -1,0 +1,170 @@
+import type { Redis } from 'ioredis'
+import type { CacheEntry, CacheTier } from './cache-tier.js'
+import { decode, encode, etagOf, isLease, newLease } from './codec.js'
+import { Deletions } from './deletions.js'
+import { familyOf, type CacheKey } from './keys.js'
+import { isReplyError, send, sendEach, type Command, type Reply } from './redis-pipeline.js'
+import { RedisTrust, type CacheLog } from './redis-trust.js'
+
+/** What asking for the lease of a key has led to. */
+export type Claim =
+  | { kind: 'owned'; lease: string }
+  | { kind: 'found'; entry: CacheEntry }
+  /** Somebody else is making or changing the value. */
+  | { kind: 'foreign' }
+  | { kind: 'unavailable' }
+
+export interface RedisTierOptions {
+  client: Redis
+  databaseId: string
+  /** Base of the URLs that a value may hold, without a slash at its end. */
+  publicUrl: string
+  log: CacheLog
+  /** Monotonic clock, milliseconds. */
+  now: () => number
+  /** Called each time just before Redis is used again. */
+  onTrusted: () => void
+}
+
+/** The longest loader: generation on a miss waits for WAIT_MS, 7 s. A copy that dies frees its keys after this time. */
+const LEASE_MS = 10_000
+/** The longest commit; statements end after 1.5 s (reliability.md, time-outs). */
+const MARKER_MS = 5000
+
+const CLAIM = `local v = redis.call('GET', KEYS[1])
+if v then return {v, redis.call('PTTL', KEYS[1])} end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false`
+const FILL = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`
+const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 0`
+
+/** Answers in Redis, shared by all copies. Skipped at once while Redis is away, slow or another database's. */
+export class RedisTier implements CacheTier {
+  readonly name = 'redis'
+  readonly #options: RedisTierOptions
+  readonly #client: Redis
+  readonly #deletions: Deletions
+  readonly #trust: RedisTrust
+  #errors = 0
+
+  constructor(options: RedisTierOptions) {
+    this.#options = options
+    this.#client = options.client
+    this.#deletions = new Deletions(options.now)
+    this.#trust = new RedisTrust({ ...options, deletions: this.#deletions })
+  }
+
+  /** Whether Redis is used at the moment. */
+  get usable(): boolean {
+    return this.#trust.trusted
+  }
+
+  /** Commands that failed or came back with an error. */
+  get errors(): number {
+    return this.#errors
+  }
+
+  /** Resolves when it is known whether Redis can be used now. */
+  check(): Promise<void> {
+    return this.#trust.check()
+  }
+
+  close(): void {
+    this.#trust.close()
+  }
+
+  async get(key: CacheKey): Promise<CacheEntry | undefined> {
+    const [stored, ttl] = await this.#send([
+      ['getBuffer', key],
+      ['pttl', key]
+    ])
+    if (stored?.error?.message.startsWith('WRONGTYPE')) this.#drop(key)
+    if (stored?.error || !(stored?.value instanceof Buffer)) return undefined
+    return this.#entry(key, stored.value, ttl?.value)
+  }
+
+  /** Asks for the right to fill a key at which nothing stands. */
+  async claim(key: CacheKey): Promise<Claim> {
+    const lease = newLease()
+    const [reply] = await this.#send([['evalBuffer', CLAIM, 1, key, lease, LEASE_MS]])
+    if (!reply || reply.error) return { kind: 'unavailable' }
+    if (reply.value === null) return { kind: 'owned', lease }
+    const [stored, ttl] = reply.value as [Buffer, number]
+    if (isLease(stored)) return { kind: 'foreign' }
+    const entry = this.#entry(key, stored, ttl)
+    return entry ? { kind: 'found', entry } : { kind: 'unavailable' }
+  }
+
+  /** Fills a key whose lease is still ours; true when the value stands there now. */
+  async set(key: CacheKey, entry: CacheEntry, lease: string): Promise<boolean> {
+    const ttl = Math.floor(entry.expiresAt - this.#options.now())
+    if (ttl < 1) return false
+    const [reply] = await this.#send([['eval', FILL, 1, key, lease, encode(entry.body), ttl]])
+    return reply?.value === 1
+  }
+
+  /** Gives a lease back that led to nothing, so that others need not wait for its end. */
+  async release(key: CacheKey, lease: string): Promise<void> {
+    await this.#send([['eval', RELEASE, 1, key, lease]])
+  }
+
+  /** Puts a lease that nobody owns on each key: nothing can be filled there until it is deleted, or 5 s are over. */
+  async mark(keys: readonly CacheKey[]): Promise<void> {
+    if (!this.usable) return
+    const marker = newLease()
+    this.#note(await sendEach(this.#client, keys, key => ['set', key, marker, 'PX', MARKER_MS]))
+  }
+
+  /** Deletes now, or else before Redis is read from again. */
+  async delete(keys: readonly CacheKey[]): Promise<boolean> {
+    const stamp = this.#deletions.remember(keys)
+    if (!this.usable) return false
+    const error = await sendEach(this.#client, keys, key => ['del', key])
+    if (!error) {
+      this.#deletions.confirm(keys, stamp)
+      return true
+    }
+    this.#note(error)
+    this.#trust.doubt()
+    return false
+  }
+
+  /** The entry in the stored bytes. What cannot be one is dropped: it would be in the way of every fill. */
+  #entry(key: CacheKey, stored: Buffer, ttl: unknown): CacheEntry | undefined {
+    if (isLease(stored)) return undefined
+    const family = familyOf(key)
+    const decoded = decode(stored)
+    const url = decoded && family.firstUrl(decoded.value)
+    const foreign = url !== null && !url.startsWith(`${this.#options.publicUrl}/`)
+    if (!decoded || !family.isValue(decoded.value) || foreign) {
+      this.#drop(key)
+      return undefined
+    }
+    // -1: whoever set it gave it no end.
+    const ttlMs = typeof ttl === 'number' && ttl !== -1 ? ttl : family.ttlMs
+    return { body: decoded.body, etag: etagOf(decoded.body), expiresAt: this.#options.now() + ttlMs }
+  }
+
+  #drop(key: CacheKey): void {
+    this.#errors++
+    void this.delete([key])
+  }
+
+  /** No replies at all while Redis is not used. */
+  async #send(commands: readonly Command[]): Promise<Reply[]> {
+    if (!this.usable) return []
+    const replies = await send(this.#client, commands)
+    for (const { error } of replies) this.#note(error)
+    return replies
+  }
+
+  #note(error: Error | null): void {
+    if (!error) return
+    this.#errors++
+    // An answer of Redis concerns this command; a time-out or a lost connection all those that would follow.
+    if (!isReplyError(error)) this.#trust.doubt()
+  }
+}
