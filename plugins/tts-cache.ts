@@ -1,0 +1,28 @@
+import fp from 'fastify-plugin'
+import { TtsCache } from '../src/cache/cache.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    ttsCache: TtsCache
+  }
+}
+
+/** Gives the cache its place at `app.ttsCache`. */
+export default fp(
+  async app => {
+    const { config, db } = app
+    const cache = new TtsCache({
+      redis: app.hasDecorator('redis') ? app.redis : null,
+      redisAsked: config.redis.kind === 'standalone' && config.redis.asked,
+      memoryBytes: config.cacheMemoryBytes,
+      publicUrl: config.publicUrl,
+      databaseId: db.id,
+      voiceIds: async () => (await db.voices.list()).map(voice => voice.id),
+      log: app.log
+    })
+    await cache.ready()
+    app.decorate('ttsCache', cache)
+    app.addHook('onClose', () => cache.close())
+  },
+  { name: 'tts-cache', fastify: '5.x', dependencies: ['config', 'db', 'redis'] }
+)

@@ -1,0 +1,49 @@
+import fastify from 'fastify'
+import fp from 'fastify-plugin'
+import t from 'tap'
+import redisPlugin from '../../plugins/redis.js'
+import ttsCachePlugin from '../../plugins/tts-cache.js'
+import type { RedisConfig } from '../../src/config.js'
+import type { Teardown } from '../helpers/processes.js'
+import { startRedis } from '../helpers/redis.js'
+
+async function build(t: Teardown, redis: RedisConfig) {
+  const app = fastify()
+  const config = { redis, cacheMemoryBytes: 1_000_000, publicUrl: 'http://tts.test' }
+  const db = { id: 'database-1', voices: { list: async () => [{ id: 'v1' }, { id: 'v2' }] } }
+  await app.register(fp(async scope => void scope.decorate('config', config as never), { name: 'config' }))
+  await app.register(fp(async scope => void scope.decorate('db', db as never), { name: 'db' }))
+  await app.register(redisPlugin)
+  await app.register(ttsCachePlugin)
+  await app.ready()
+  t.teardown(() => app.close())
+  return app
+}
+
+t.test('with Redis: used from the first read on', async t => {
+  const { host, port } = await startRedis(t)
+  const address = { host, port, username: null, password: null, tls: false, database: 3 }
+  const app = await build(t, { kind: 'standalone', asked: true, ...address })
+  const { keys } = app.ttsCache
+  for (const key of [keys.bookAudios(1, 'v1'), keys.bookAudios(1, 'v2')]) {
+    t.match(await app.ttsCache.read(key, async () => ({ value: { audios: [], count: 0 } })), { stored: true })
+  }
+  t.equal(await app.redis.get('tts:database'), 'database-1')
+  t.equal(await app.redis.get('book_audios:1:v1'), '{"audios":[],"count":0}')
+  t.match(await app.ttsCache.status(), { connected: true, mode: 'standalone', asked: true, dbSize: 3, misses: 2 })
+  t.match((await app.ttsCache.status()).info, {
+    total_connections_received: Number,
+    total_commands_processed: Number,
+    used_memory_human: String
+  })
+  await app.ttsCache.invalidateBookAudios(1)
+  t.equal(await app.redis.dbsize(), 1, 'the lists in all voices of the database')
+})
+
+t.test('without: in memory', async t => {
+  const app = await build(t, { kind: 'off' })
+  await app.ttsCache.read(app.ttsCache.keys.voices(), async () => ({ value: [{ id: 'v1' }] }))
+  t.match(await app.ttsCache.status(), { connected: false, mode: 'memory', asked: false })
+  t.equal(app.ttsCache.memoryStatus().maxBytes, 1_000_000)
+  t.equal(app.ttsCache.memoryStatus().entries, 1)
+})
