@@ -79,6 +79,27 @@ t.test('a write that was given up while Redis hung does not bring the old value 
   t.not(await operator(t, redis).get('book:1'), bodyOf('old'))
 })
 
+t.test('an invalidation that overtakes a fill which Redis leaves unanswered', async t => {
+  const redis = await startRedis(t)
+  const { cache } = await startCopy(t, redis)
+  const slow = gate()
+  const begun = gate()
+  const old = cache.read(book(1), async () => {
+    begun.open()
+    await slow.passed
+    return { value: { id: 1, titulo: 'old' } }
+  })
+  await begun.passed
+  redis.stop()
+  const sentBefore = cache.peek(book(2))
+  await delay(80)
+  slow.open()
+  await sentBefore
+  await cache.invalidateBook(1)
+  t.match(await old, { body: bodyOf('old'), stored: false })
+  t.equal((await cache.read(book(1), loaderOf('new'))).body, bodyOf('new'))
+})
+
 t.test('killed: reads go on from memory and the loader; a new one is used when it is there', async t => {
   const redis = await startRedis(t)
   const copy = await startCopy(t, redis)
