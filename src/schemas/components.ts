@@ -1,0 +1,23 @@
+import { BookAudios, QuickStart, QuickStartResult, SegmentAudioInfo } from './audio.js'
+import { Book, BookChanges, BookList, NewBook, NewBookForm, SegmentList } from './books.js'
+import { Health } from './health.js'
+import { Problem } from './problem.js'
+import { Voice, VoiceList } from './voices.js'
+
+/** Every named shape of the wire; routes refer to them by `Type.Ref`, the description lists them under their names. */
+export const components = [
+  Book,
+  BookAudios,
+  BookChanges,
+  BookList,
+  Health,
+  NewBook,
+  NewBookForm,
+  Problem,
+  QuickStart,
+  QuickStartResult,
+  SegmentAudioInfo,
+  SegmentList,
+  Voice,
+  VoiceList
+]

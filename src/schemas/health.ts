@@ -1,0 +1,38 @@
+import { Type } from '@sinclair/typebox'
+
+const detail = (description: string) => Type.Record(Type.String(), Type.Unknown(), { description })
+
+export const Health = Type.Object(
+  {
+    ok: Type.Boolean({ description: 'False only when the service is down.' }),
+    status: Type.Unsafe<'ok' | 'degraded' | 'down'>({
+      type: 'string',
+      enum: ['ok', 'degraded', 'down'],
+      description: 'The worst of the checks that matter.'
+    }),
+    timestamp: Type.String({ format: 'date-time', description: 'When it was looked at.' }),
+    checks: Type.Object(
+      {
+        redis_cache: Type.Object(
+          {
+            connected: Type.Boolean({ description: 'Whether Redis is there and used.' }),
+            mode: Type.String({ description: 'standalone, sentinel, cluster or memory.' }),
+            dbSize: Type.Union([Type.Integer(), Type.Null()], { description: 'Keys in the Redis database.' }),
+            info: detail('Lines of INFO.'),
+            hits: Type.Integer({ description: 'Reads answered from memory or Redis since the start.' }),
+            misses: Type.Integer({ description: 'Reads that had to be loaded.' }),
+            hitRatio: Type.Number({ description: 'hits / (hits + misses).' })
+          },
+          { additionalProperties: true, description: 'The shared tier of the cache.' }
+        ),
+        memory_cache: detail('The tier in this process: entries and bytes.'),
+        postgres: detail('The database.'),
+        progress: detail('Positions of listeners.'),
+        speech: detail('The speech engine.'),
+        jobs: detail('Audio that waits and audio that is being made.')
+      },
+      { description: 'Each dependency by itself.' }
+    )
+  },
+  { $id: 'Health', description: 'How the service and its dependencies are.' }
+)
