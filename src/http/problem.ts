@@ -35,7 +35,7 @@ const DEFECT = ['INTERNAL_ERROR', 'The service failed. Its log has the reason un
 /** Seconds in `retry-after` of 429 and 503. */
 export const RETRY_AFTER_SECONDS = 2
 
-const title = (code: string): string => code[0] + code.slice(1).toLowerCase().replaceAll('_', ' ')
+const title = (code: string): string => code.charAt(0) + code.slice(1).toLowerCase().replaceAll('_', ' ')
 
 /** The body of a problem; `requestId` is the one in `x-request-id`. */
 export function problemBody(status: number, [code, detail]: readonly [string, string], requestId: string): ProblemBody {

@@ -1,0 +1,27 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { UnsupportedMediaTypeError } from '../src/errors.js'
+import { handleError, handleNotFound } from '../src/http/problem-reply.js'
+
+/** A charset other than UTF-8 or a compressed body would be read as something that it is not. */
+async function refuseEncodings(request: FastifyRequest): Promise<void> {
+  const type = request.headers['content-type'] ?? ''
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(type)?.[1] ?? 'utf-8'
+  if (!/^utf-?8$/i.test(charset)) throw new UnsupportedMediaTypeError('that charset; send UTF-8')
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  if (encoding !== 'identity') throw new UnsupportedMediaTypeError('compressed bodies')
+}
+
+export default fp(
+  async app => {
+    app.setErrorHandler(handleError)
+    // Without a prefix the server's own handler serves (src/http-server.ts), and an application around us keeps its own.
+    if (app.prefix) app.setNotFoundHandler(handleNotFound)
+    app.removeContentTypeParser('text/plain')
+    app.addHook('onRequest', async (request, reply) => {
+      reply.header('x-request-id', request.id)
+    })
+    app.addHook('preParsing', refuseEncodings)
+  },
+  { name: 'problems', fastify: '5.x' }
+)
