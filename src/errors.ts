@@ -115,4 +115,8 @@ export const UsageError = createError<[string]>('USAGE', '%s', 500)
 export const CommandError = createError<[string]>('COMMAND_FAILED', '%s', 500)
 
 /** The thread that works on texts died or failed; the cause is for the log. */
-export const TextFailedError = problem<[ErrorOptions?]>('TEXT_FAILED', 'The text could not be processed. Send it again after retry-after seconds.', 503)
+export const TextFailedError = problem<[ErrorOptions?]>(
+  'TEXT_FAILED',
+  'The text could not be processed. Send it again after retry-after seconds.',
+  503
+)
