@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Book, NewBook } from '../db/books.js'
+import type { Database } from '../db/database.js'
+import type { ClaimedImport } from '../db/imports.js'
+import type { NewSegment } from '../db/segments.js'
+import { TextTooLargeError, ValidationFailedError } from '../errors.js'
+import type { PreparedSegment, TextThread } from './text-thread.js'
+
+/** A text up to this length (UTF-16 code units, about 35 segments) is imported before its request is answered. */
+const SHORT_TEXT = 50_000
+/** An import that is not extended for this long belongs to a process that died. */
+const LEASE_SECONDS = 15
+/** How often imports that were cut off are looked for. */
+const RESUME_MS = 5_000
+
+export interface BookImportOptions {
+  db: Database
+  thread: TextThread
+  maxTextBytes: number
+  log: FastifyBaseLogger
+  /** Called around the commit that makes a book ready, so that caches notice. */
+  settling: (bookId: number, commit: () => Promise<boolean>) => Promise<boolean>
+}
+
+/** Turns texts into stored segments: at once when short, else behind the answer, and again after a crash. */
+export class BookImport {
+  readonly #options: BookImportOptions
+  readonly #owner = randomUUID()
+  readonly #running = new Map<number, Promise<void>>()
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(options: BookImportOptions) {
+    this.#options = options
+  }
+
+  /** Imports running in this process. */
+  get running(): number {
+    return this.#running.size
+  }
+
+  /**
+   * Stores a book; its state is `ready` when the text is short, else `pending` while the import goes on.
+   * @throws TextTooLargeError, ValidationFailedError when nothing but white space is in it.
+   */
+  async create(book: NewBook, text: string): Promise<Book> {
+    const { db, thread, maxTextBytes } = this.#options
+    if (Buffer.byteLength(text) > maxTextBytes) throw new TextTooLargeError(maxTextBytes)
+    const normalised = await thread.prepare(text)
+    if (normalised === '') throw new ValidationFailedError('The text has nothing to read: send one with words in it.')
+    if (normalised.length > SHORT_TEXT) {
+      const created = await db.books.createImport(book, normalised)
+      this.#start(created.id)
+      return created
+    }
+    const segments: NewSegment[] = []
+    for await (const batch of thread.segments(normalised, 0)) segments.push(...numbered(batch, segments.length))
+    return db.books.createReady(book, segments)
+  }
+
+  /** Takes up imports that a crash cut off, now and every few seconds (another copy may die at any time). */
+  async resume(): Promise<void> {
+    await this.#claimNext()
+    this.#timer = setInterval(
+      () => void this.#claimNext().catch((error: unknown) => this.#report(null, error)),
+      RESUME_MS
+    )
+    this.#timer.unref()
+  }
+
+  /** Ends the imports of this process; another copy or the next start goes on with them. */
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#timer)
+    await Promise.allSettled(this.#running.values())
+  }
+
+  #start(bookId: number): void {
+    this.#track(bookId, this.#claim(bookId))
+  }
+
+  async #claimNext(): Promise<void> {
+    if (this.#closed || this.#running.size > 0) return
+    const claimed = await this.#options.db.imports.claim(this.#owner, LEASE_SECONDS)
+    if (claimed) this.#track(claimed.bookId, this.#run(claimed))
+  }
+
+  /** The book that this process has just stored; another copy may have been quicker. */
+  async #claim(bookId: number): Promise<void> {
+    const claimed = await this.#options.db.imports.claim(this.#owner, LEASE_SECONDS, bookId)
+    if (claimed) await this.#run(claimed)
+  }
+
+  #track(bookId: number, work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.#report(bookId, error))
+      .finally(() => {
+        this.#running.delete(bookId)
+      })
+    this.#running.set(bookId, tracked)
+  }
+
+  /** Stores segments batch by batch; each batch renews the lease, and none is stored once the lease or book is gone. */
+  async #run({ bookId, text, nextNumber, nextCharStart }: ClaimedImport): Promise<void> {
+    const { db, thread, settling, log } = this.#options
+    const started = performance.now()
+    let number = nextNumber
+    for await (const batch of thread.segments(text, nextCharStart)) {
+      if (this.#closed) return db.imports.release(bookId, this.#owner).then(() => undefined)
+      if (!(await db.imports.append(bookId, this.#owner, numbered(batch, number)))) return
+      number += batch.length
+      await db.imports.extend(bookId, this.#owner, LEASE_SECONDS)
+    }
+    if (!(await settling(bookId, () => db.imports.finish(bookId, this.#owner)))) return
+    log.info({ bookId, segments: number, elapsedMs: Math.round(performance.now() - started) }, 'book imported')
+  }
+
+  /** The database went away or the thread died: the lease runs out and the import is taken up again. */
+  #report(bookId: number | null, error: unknown): void {
+    this.#options.log.warn({ bookId, err: error }, 'import interrupted')
+  }
+}
+
+const numbered = (batch: readonly PreparedSegment[], first: number): NewSegment[] =>
+  batch.map((segment, index) => ({ ...segment, textHash: Buffer.from(segment.textHash), number: first + index }))
