@@ -1,0 +1,49 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import fp from 'fastify-plugin'
+import { components } from '../src/schemas/components.js'
+import { validatorCompiler } from '../src/schemas/validators.js'
+
+const description = `Turns books into spoken audio once and serves it, its lists and its metadata at the speed of memory.
+
+Every error is \`application/problem+json\` with a stable \`code\`. Answers that are served from the cache carry \`etag\` and
+\`cache-status\`.`
+
+/** Of the wire, by SemVer: a new minor only adds. */
+const version = '0.1.0'
+
+const bearerAuth = { type: 'http', scheme: 'bearer', description: 'WRITE_TOKEN, where one is set.' } as const
+
+const tags = [
+  { name: 'books', description: 'Books and their text.' },
+  { name: 'voices', description: 'Voices that read.' },
+  { name: 'audio', description: 'Audio of a book, its segments and its lists.' },
+  { name: 'operations', description: 'Health, metrics and this description.' }
+]
+
+/** Names of the components as they are in the code; @fastify/swagger would call them def-0, def-1. */
+const refResolver = { buildLocalReference: (json: Record<string, unknown>) => String(json.$id) }
+
+function describe(url: string) {
+  const info = { title: 'Loom TTS Cache', version, description }
+  const common = { servers: [{ url }], tags, components: { securitySchemes: { bearerAuth } } }
+  return {
+    // A license identifier came with 3.1.
+    document: { openapi: '3.1.0', info: { ...info, license: { name: 'MIT', identifier: 'MIT' } }, ...common },
+    document30: { openapi: '3.0.3', info: { ...info, license: { name: 'MIT' } }, ...common }
+  }
+}
+
+export default fp(
+  async app => {
+    app.setValidatorCompiler(validatorCompiler(components))
+    for (const component of components) app.addSchema(component)
+
+    const { document: v31, document30: v30 } = describe(app.publicUrl)
+    const common = { hideUntagged: true, refResolver } as const
+    await app.register(swagger, { ...common, openapi: v31 })
+    await app.register(swagger, { ...common, openapi: v30, decorator: 'swagger30' })
+    await app.register(swaggerUi, { routePrefix: '/docs' })
+  },
+  { name: 'openapi', fastify: '5.x', dependencies: ['config'] }
+)

@@ -1,0 +1,79 @@
+import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ValidationFailedError } from '../src/errors.js'
+import { toSegmentAudioInfo } from '../src/schemas/audio.js'
+import { DocumentRef, Query, SegmentNumber, VoiceId } from '../src/schemas/parameters.js'
+import { NotModified, problems } from '../src/schemas/problem.js'
+
+interface Wanted {
+  document: string
+  voiceId: string | undefined
+  number: number
+}
+
+const Params = Type.Object({ documentId: DocumentRef, voiceId: VoiceId, segmentNum: SegmentNumber })
+
+export default (async app => {
+  const { playback } = app.audio
+
+  /** The audio's place, from the cache or, made when it is missing, from the database. */
+  const find = async ({ document, voiceId, number }: Wanted) => {
+    const book = await playback.book(document)
+    const voice = await playback.voice(book.language, voiceId)
+    const key = app.ttsCache.keys.audio(book.documentId, voice.id, number)
+    const known = key && (await app.ttsCache.peek(key))
+    if (known) return known
+    const load = () => playback.audio({ book, voice, number }, app.config.waitMs)
+    await load()
+    return app.ttsCache.read(key, async () => ({ value: toSegmentAudioInfo(await load(), app.publicUrl) }))
+  }
+
+  app.get(
+    '/tts/audio/:documentId/:voiceId/:segmentNum',
+    {
+      exposeHeadRoute: false,
+      schema: {
+        operationId: 'getSegmentAudio',
+        tags: ['audio'],
+        summary: 'Tell where the audio of a segment is',
+        description: 'Made when it is missing; 503 with `retry-after` while that takes longer than the service waits.',
+        params: Params,
+        response: { 200: Type.Ref('SegmentAudioInfo'), 304: NotModified, ...problems(400, 404, 429) }
+      },
+      config: {
+        cache: { key: ({ params }) => app.ttsCache.keys.audio(params.documentId, params.voiceId, params.segmentNum) }
+      }
+    },
+    async (request, reply) => {
+      const { documentId, voiceId, segmentNum } = request.params
+      return reply.sendCached(await find({ document: documentId, voiceId, number: segmentNum }))
+    }
+  )
+
+  app.get(
+    '/tts/segment',
+    {
+      exposeHeadRoute: false,
+      schema: {
+        operationId: 'playSegment',
+        tags: ['audio'],
+        summary: 'Redirect to the audio of a segment',
+        description: 'For use as a media URL: made when it is missing, `Range` follows the redirect.',
+        querystring: Query({
+          doc: Type.Optional(DocumentRef),
+          libro: Type.Optional(DocumentRef),
+          voice: Type.Optional(VoiceId),
+          segment: SegmentNumber
+        }),
+        response: { 302: { type: 'null', description: '`location` is the audio.' }, ...problems(400, 404, 429) }
+      }
+    },
+    async (request, reply) => {
+      const { doc, libro, voice, segment } = request.query
+      const document = doc ?? libro
+      if (document === undefined) throw new ValidationFailedError('Name the book: add doc= or libro= to the query.')
+      const { body } = await find({ document, voiceId: voice, number: segment })
+      const { audioUrl } = JSON.parse(body) as { audioUrl: string }
+      return reply.header('cache-control', 'no-store').redirect(audioUrl, 302)
+    }
+  )
+}) satisfies FastifyPluginAsyncTypebox

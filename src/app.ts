@@ -1,0 +1,88 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import audio from '../plugins/audio.js'
+import audioStore from '../plugins/audio-store.js'
+import books from '../plugins/books.js'
+import configuration from '../plugins/config.js'
+import db from '../plugins/db.js'
+import identity from '../plugins/identity.js'
+import metrics from '../plugins/metrics.js'
+import openapi from '../plugins/openapi.js'
+import problems from '../plugins/problems.js'
+import redis from '../plugins/redis.js'
+import responseCache from '../plugins/response-cache.js'
+import speech from '../plugins/speech.js'
+import ttsCachePlugin from '../plugins/tts-cache.js'
+import uploads from '../plugins/uploads.js'
+import audioFileRoutes from '../routes/audio-files.js'
+import bookAudioRoutes from '../routes/book-audio.js'
+import bookRoutes from '../routes/books.js'
+import healthRoutes from '../routes/health.js'
+import metricsRoutes from '../routes/metrics.js'
+import openapiRoutes from '../routes/openapi.js'
+import playbackRoutes from '../routes/playback.js'
+import voiceRoutes from '../routes/voices.js'
+import type { Config } from './config.js'
+import { createServer } from './http-server.js'
+import type { SpeechEngine } from './speech/engine.js'
+
+export interface ServiceOptions {
+  config: Config
+  /** Where the routes begin; the URLs that are handed out have it too. */
+  prefix?: string
+  /** Name under which the host gets the cache; `ttsCache` unless told otherwise. */
+  decorator?: string
+  /** Speaks instead of the configured engine; whoever made it closes it. */
+  engine?: SpeechEngine
+}
+
+/** THE list of plugins and routes, in order. Everything is closed in the opposite order. */
+export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config, engine }) => {
+  await app.register(configuration, { config })
+  await app.register(problems)
+  await app.register(metrics)
+  await app.register(openapi)
+  await app.register(identity)
+  await app.register(uploads)
+  await app.register(db)
+  await app.register(redis)
+  await app.register(audioStore)
+  await app.register(speech, engine ? { engine } : {})
+  await app.register(ttsCachePlugin)
+  await app.register(responseCache)
+  await app.register(books)
+  await app.register(audio)
+
+  await app.register(voiceRoutes)
+  await app.register(bookRoutes)
+  await app.register(bookAudioRoutes)
+  await app.register(playbackRoutes)
+  await app.register(audioFileRoutes)
+  await app.register(healthRoutes)
+  await app.register(metricsRoutes)
+  await app.register(openapiRoutes)
+}
+
+/**
+ * The whole service as one plugin for another Fastify application: everything lives in a scope of its own, only the
+ * cache is handed to the host.
+ */
+export const ttsCache: FastifyPluginAsync<ServiceOptions> = fp(
+  async (host: FastifyInstance, options: ServiceOptions) => {
+    let inner: FastifyInstance | undefined
+    const scope: FastifyPluginAsync = async app => {
+      await service(app, options)
+      inner = app
+    }
+    await host.register(scope, { prefix: options.prefix ?? '' })
+    if (inner) host.decorate(options.decorator ?? 'ttsCache', inner.ttsCache)
+  },
+  { name: 'loom-tts-cache', fastify: '5.x' }
+)
+
+/** The service as a server of its own; it does not listen yet. @throws StartError with the line for the operator. */
+export async function buildApp(options: ServiceOptions): Promise<FastifyInstance> {
+  const app = createServer({ level: options.config.logLevel })
+  await app.register(ttsCache, options)
+  return app
+}
