@@ -15,7 +15,7 @@ export default fp(
       redis: app.hasDecorator('redis') ? app.redis : null,
       redisAsked: config.redis.kind === 'standalone' && config.redis.asked,
       memoryBytes: config.cacheMemoryBytes,
-      publicUrl: config.publicUrl,
+      publicUrl: app.publicUrl,
       databaseId: db.id,
       voiceIds: async () => (await db.voices.list()).map(voice => voice.id),
       log: app.log
