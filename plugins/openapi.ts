@@ -1,4 +1,4 @@
-import swagger from '@fastify/swagger'
+import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import { components } from '../src/schemas/components.js'
@@ -24,23 +24,45 @@ const tags = [
 /** Names of the components as they are in the code; @fastify/swagger would call them def-0, def-1. */
 const refResolver = { buildLocalReference: (json: Record<string, unknown>) => String(json.$id) }
 
+/** The document as OpenAPI 3.1, and the same as 3.0.3. A license identifier came with 3.1, before that it was a URL. */
 function describe(url: string) {
   const info = { title: 'Loom TTS Cache', version, description }
-  const common = { servers: [{ url }], tags, components: { securitySchemes: { bearerAuth } } }
+  const common = { servers: [{ url }], tags, security: [], components: { securitySchemes: { bearerAuth } } }
+  const url30 = 'https://opensource.org/license/mit'
   return {
-    // A license identifier came with 3.1.
-    document: { openapi: '3.1.0', info: { ...info, license: { name: 'MIT', identifier: 'MIT' } }, ...common },
-    document30: { openapi: '3.0.3', info: { ...info, license: { name: 'MIT' } }, ...common }
+    v31: { openapi: '3.1.0', info: { ...info, license: { name: 'MIT', identifier: 'MIT' } }, ...common },
+    v30: { openapi: '3.0.3', info: { ...info, license: { name: 'MIT', url: url30 } }, ...common }
   }
 }
+
+interface Operation {
+  operationId?: string
+  requestBody?: { content: Record<string, unknown> }
+}
+
+/**
+ * Adds the form of `POST /libros`: validation sees one schema whatever the media type, so the routes tell of one only.
+ */
+function describeForm<T extends object>(document: T): T {
+  const { paths = {} } = document as { paths?: Record<string, Record<string, Operation>> }
+  const operations = Object.values(paths).flatMap(path => Object.values(path))
+  const { requestBody } = operations.find(({ operationId }) => operationId === 'createBook') ?? {}
+  if (requestBody) {
+    requestBody.content['multipart/form-data'] = { schema: { $ref: '#/components/schemas/NewBookForm' } }
+  }
+  return document
+}
+
+const transformObject: SwaggerTransformObject = document =>
+  describeForm('openapiObject' in document ? document.openapiObject : document.swaggerObject)
 
 export default fp(
   async app => {
     app.setValidatorCompiler(validatorCompiler(components))
     for (const component of components) app.addSchema(component)
 
-    const { document: v31, document30: v30 } = describe(app.publicUrl)
-    const common = { hideUntagged: true, refResolver } as const
+    const { v31, v30 } = describe(app.publicUrl)
+    const common = { hideUntagged: true, refResolver, transformObject } as const
     await app.register(swagger, { ...common, openapi: v31 })
     await app.register(swagger, { ...common, openapi: v30, decorator: 'swagger30' })
     await app.register(swaggerUi, { routePrefix: '/docs' })

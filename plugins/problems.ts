@@ -15,7 +15,7 @@ async function refuseEncodings(request: FastifyRequest): Promise<void> {
 export default fp(
   async app => {
     app.setErrorHandler(handleError)
-    // Without a prefix the server's own handler serves (src/http-server.ts), and an application around us keeps its own.
+    // Without a prefix the server's own handler serves (src/http/server.ts), and an application around us keeps its own.
     if (app.prefix) app.setNotFoundHandler(handleNotFound)
     app.removeContentTypeParser('text/plain')
     app.addHook('onRequest', async (request, reply) => {

@@ -27,7 +27,7 @@ export default (async app => {
           200: audio('The whole audio.'),
           206: audio('The range that was asked for.'),
           304: { type: 'null', description: 'The client has it already.' },
-          ...problems(400, 404, 416)
+          ...problems(404, 416)
         }
       }
     },

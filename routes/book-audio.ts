@@ -60,7 +60,7 @@ export default (async app => {
           'answer, from the segment `from` on.',
         params: Params,
         querystring: ListQuery,
-        response: { 200: Type.Ref('BookAudios'), 304: NotModified, ...problems(400, 404) }
+        response: { 200: Type.Ref('BookAudios'), 304: NotModified, ...problems(404) }
       },
       config: {
         cache: {
@@ -101,7 +101,7 @@ export default (async app => {
         response: {
           200: Type.Ref('QuickStartResult'),
           202: Type.Ref('QuickStartResult'),
-          ...problems(400, 404, 413, 415, 429)
+          ...problems(404, 413, 415, 429)
         }
       }
     },

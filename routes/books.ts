@@ -24,7 +24,7 @@ export default (async app => {
           '`listo` in the answer; a long one is imported behind it: ask for the book until its `estado` is `listo`.',
         security,
         body: Type.Ref('NewBook'),
-        response: { 201: Type.Ref('Book'), ...problems(400, 401, 413, 415, 422) }
+        response: { 201: Type.Ref('Book'), ...problems(401, 413, 415, 422) }
       }
     },
     async (request, reply) => {
@@ -49,7 +49,7 @@ export default (async app => {
         summary: 'List the books',
         description: 'In the order of their ids; `next` is the `after` of the next page.',
         querystring: Query({ limit: Limit(100), after: After('Id of the last book of the page before.') }),
-        response: { 200: Type.Ref('BookList'), ...problems(400) }
+        response: { 200: Type.Ref('BookList'), ...problems() }
       }
     },
     async request => {
@@ -67,7 +67,7 @@ export default (async app => {
         tags: ['books'],
         summary: 'Get the metadata of a book',
         params: Params,
-        response: { 200: Type.Ref('Book'), 304: NotModified, ...problems(400, 404) }
+        response: { 200: Type.Ref('Book'), 304: NotModified, ...problems(404) }
       },
       config: { cache: { key: ({ params }) => app.ttsCache.keys.book(params.id) } }
     },
@@ -94,7 +94,7 @@ export default (async app => {
         security,
         params: Params,
         body: Type.Ref('BookChanges'),
-        response: { 200: Type.Ref('Book'), ...problems(400, 401, 404, 413, 415) }
+        response: { 200: Type.Ref('Book'), ...problems(401, 404, 413, 415) }
       }
     },
     async request => {
@@ -118,7 +118,7 @@ export default (async app => {
         description: 'Its queued work is cancelled, and audio that no other book uses goes too.',
         security,
         params: Params,
-        response: { 204: { type: 'null', description: 'It is gone.' }, ...problems(400, 401, 404) }
+        response: { 204: { type: 'null', description: 'It is gone.' }, ...problems(401, 404) }
       }
     },
     async (request, reply) => {
@@ -138,7 +138,7 @@ export default (async app => {
         description: 'Their texts joined are the normalised text; offsets are UTF-16 code units.',
         params: Params,
         querystring: Query({ limit: Limit(100), after: After('Number of the last segment of the page before.') }),
-        response: { 200: Type.Ref('SegmentList'), ...problems(400, 404) }
+        response: { 200: Type.Ref('SegmentList'), ...problems(404) }
       }
     },
     async request => {

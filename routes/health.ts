@@ -48,7 +48,7 @@ export default (async app => {
         tags: ['operations'],
         summary: 'Tell how everything is',
         description: '`degraded` still serves; `down` is 503 with the same body.',
-        response: { 200: Type.Ref('Health'), 503: Type.Ref('Health') }
+        response: { ...problems(), 200: Type.Ref('Health'), 503: Type.Ref('Health') }
       }
     },
     async (_request, reply) => {

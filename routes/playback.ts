@@ -37,7 +37,7 @@ export default (async app => {
         summary: 'Tell where the audio of a segment is',
         description: 'Made when it is missing; 503 with `retry-after` while that takes longer than the service waits.',
         params: Params,
-        response: { 200: Type.Ref('SegmentAudioInfo'), 304: NotModified, ...problems(400, 404, 429) }
+        response: { 200: Type.Ref('SegmentAudioInfo'), 304: NotModified, ...problems(404, 429) }
       },
       config: {
         cache: { key: ({ params }) => app.ttsCache.keys.audio(params.documentId, params.voiceId, params.segmentNum) }
@@ -64,7 +64,14 @@ export default (async app => {
           voice: Type.Optional(VoiceId),
           segment: SegmentNumber
         }),
-        response: { 302: { type: 'null', description: '`location` is the audio.' }, ...problems(400, 404, 429) }
+        response: {
+          200: {
+            description: 'The audio, for clients that follow the redirect.',
+            content: { 'audio/mpeg': { schema: Type.String({ format: 'binary' }) } }
+          },
+          302: { type: 'null', description: '`location` is the audio.' },
+          ...problems(404, 429)
+        }
       }
     },
     async (request, reply) => {

@@ -23,7 +23,7 @@ import openapiRoutes from '../routes/openapi.js'
 import playbackRoutes from '../routes/playback.js'
 import voiceRoutes from '../routes/voices.js'
 import type { Config } from './config.js'
-import { createServer } from './http-server.js'
+import { createServer } from './http/server.js'
 import type { SpeechEngine } from './speech/engine.js'
 
 export interface ServiceOptions {

@@ -30,6 +30,9 @@ const DurationMs = Type.Integer({ minimum: 0, description: 'Milliseconds, counte
 const DocumentId = Type.String({ format: 'uuid', description: 'Id of the document.' })
 const CachedAt = Type.String({ format: 'date-time', description: 'When this answer was made.' })
 
+const exampleDocument = '8c1e8a3e-5d0f-4c56-9a53-0a4a3f1f7c11'
+const exampleUrl = 'http://localhost:3000/audio/aae669c51568c0a3158284292fbd10cc388b2c1abaa19647071b0816c1efe531.mp3'
+
 export const BookAudios = Type.Object(
   {
     libro_id: BookId,
@@ -55,7 +58,31 @@ export const BookAudios = Type.Object(
     count: Type.Integer({ minimum: 0, description: 'Entries of `audios`.' }),
     cachedAt: CachedAt
   },
-  { $id: 'BookAudios', description: 'Every segment of a book with its audio in one voice.' }
+  {
+    $id: 'BookAudios',
+    description: 'Every segment of a book with its audio in one voice.',
+    examples: [
+      {
+        libro_id: 1,
+        documento_id: exampleDocument,
+        estado: 'listo',
+        total_segmentos: 1,
+        audios_generados: 1,
+        progreso_porcentaje: 100,
+        audios: [
+          {
+            segmento_id: 0,
+            orden: 0,
+            audio_url: exampleUrl,
+            duracion_ms: 99482,
+            texto_preview: 'En un lugar de la Mancha'
+          }
+        ],
+        count: 1,
+        cachedAt: '2026-11-23T10:00:00.000Z'
+      }
+    ]
+  }
 )
 
 export const SegmentAudioInfo = Type.Object(
@@ -65,7 +92,11 @@ export const SegmentAudioInfo = Type.Object(
     durationMs: DurationMs,
     cachedAt: CachedAt
   },
-  { $id: 'SegmentAudioInfo', description: 'Where the audio of one segment is.' }
+  {
+    $id: 'SegmentAudioInfo',
+    description: 'Where the audio of one segment is.',
+    examples: [{ audioUrl: exampleUrl, audioId: 7, durationMs: 99482, cachedAt: '2026-11-23T10:00:00.000Z' }]
+  }
 )
 
 export const QuickStart = Type.Object(
@@ -87,7 +118,20 @@ export const QuickStartResult = Type.Object(
     next_count: Type.Integer({ minimum: 0, description: 'How many further segments were queued.' }),
     message: Type.String({ maxLength: 500, description: 'The same in words.' })
   },
-  { $id: 'QuickStartResult', description: 'Where to start listening.' }
+  {
+    $id: 'QuickStartResult',
+    description: 'Where to start listening.',
+    examples: [
+      {
+        success: true,
+        documento_id: exampleDocument,
+        first_audio_url: exampleUrl,
+        segment_orden: 0,
+        next_count: 3,
+        message: 'The first audio is ready.'
+      }
+    ]
+  }
 )
 
 /** Default of `nextCount`. */

@@ -35,7 +35,11 @@ export const NewBook = Type.Object(
       examples: ['En un lugar de la Mancha, de cuyo nombre no quiero acordarme...']
     })
   },
-  { $id: 'NewBook', description: 'A book to import.' }
+  {
+    $id: 'NewBook',
+    description: 'A book to import.',
+    examples: [{ titulo: 'Don Quijote', texto: 'En un lugar de la Mancha...' }]
+  }
 )
 export type NewBook = Static<typeof NewBook>
 
@@ -57,7 +61,11 @@ export const BookChanges = Type.Object(
     autor: Type.Optional(author),
     descripcion: Type.Optional(description)
   },
-  { $id: 'BookChanges', description: 'What to change; null or absent keeps.' }
+  {
+    $id: 'BookChanges',
+    description: 'What to change; null or absent keeps.',
+    examples: [{ autor: 'Miguel de Cervantes Saavedra' }]
+  }
 )
 
 const STATES = { pending: 'pendiente', processing: 'procesando', ready: 'listo', failed: 'error' } as const
@@ -66,6 +74,20 @@ export const BookState = Type.Unsafe<(typeof STATES)[keyof typeof STATES]>({
   enum: Object.values(STATES),
   description: 'State of the import of the text, never of its audio.'
 })
+
+const exampleBook = {
+  id: 1,
+  titulo: 'Don Quijote de la Mancha',
+  autor: 'Miguel de Cervantes',
+  idioma: 'es',
+  descripcion: null,
+  documento_id: '8c1e8a3e-5d0f-4c56-9a53-0a4a3f1f7c11',
+  estado: 'listo',
+  total_segmentos: 1450,
+  total_caracteres: 2096374,
+  created_at: '2026-11-23T10:00:00.000Z',
+  updated_at: '2026-11-23T10:00:00.000Z'
+}
 
 export const Book = Type.Object(
   {
@@ -84,21 +106,7 @@ export const Book = Type.Object(
   {
     $id: 'Book',
     description: 'Metadata of a book.',
-    examples: [
-      {
-        id: 1,
-        titulo: 'Don Quijote de la Mancha',
-        autor: 'Miguel de Cervantes',
-        idioma: 'es',
-        descripcion: null,
-        documento_id: '8c1e8a3e-5d0f-4c56-9a53-0a4a3f1f7c11',
-        estado: 'listo',
-        total_segmentos: 1450,
-        total_caracteres: 2096374,
-        created_at: '2026-11-23T10:00:00.000Z',
-        updated_at: '2026-11-23T10:00:00.000Z'
-      }
-    ]
+    examples: [exampleBook]
   }
 )
 
@@ -110,7 +118,7 @@ export const BookList = Type.Object(
     count: Type.Integer({ minimum: 0, description: 'Entries of this page.' }),
     next
   },
-  { $id: 'BookList', description: 'A page of books.' }
+  { $id: 'BookList', description: 'A page of books.', examples: [{ libros: [exampleBook], count: 1, next: null }] }
 )
 
 export const SegmentList = Type.Object(
@@ -126,7 +134,13 @@ export const SegmentList = Type.Object(
     ),
     next
   },
-  { $id: 'SegmentList', description: 'A page of the segments of a book.' }
+  {
+    $id: 'SegmentList',
+    description: 'A page of the segments of a book.',
+    examples: [
+      { segmentos: [{ orden: 0, texto: 'En un lugar de la Mancha...', char_inicio: 0, char_fin: 27 }], next: null }
+    ]
+  }
 )
 
 /** The wire shape of a stored book. */

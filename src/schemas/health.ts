@@ -34,5 +34,23 @@ export const Health = Type.Object(
       { description: 'Each dependency by itself.' }
     )
   },
-  { $id: 'Health', description: 'How the service and its dependencies are.' }
+  {
+    $id: 'Health',
+    description: 'How the service and its dependencies are.',
+    examples: [
+      {
+        ok: true,
+        status: 'ok',
+        timestamp: '2026-11-23T10:00:00.000Z',
+        checks: {
+          redis_cache: { connected: false, mode: 'memory', dbSize: null, info: {}, hits: 0, misses: 0, hitRatio: 0 },
+          memory_cache: { entries: 0, bytes: 0, maxBytes: 134217728 },
+          postgres: { connected: true, mode: 'embedded' },
+          progress: { enabled: false },
+          speech: { engine: 'espeak', version: '0.3.5+1' },
+          jobs: { waiting: 0, running: 0, lookahead: 0, imports: 0 }
+        }
+      }
+    ]
+  }
 )

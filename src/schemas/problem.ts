@@ -36,7 +36,7 @@ export const Problem = Type.Object(
 )
 
 const TITLES = {
-  400: 'The input is not valid; `errors` lists every fault.',
+  400: 'The request is not well-formed or not valid; `errors` lists every fault.',
   401: 'The write token is missing or wrong.',
   404: 'What the path or query names does not exist.',
   413: 'The body or its text is too large.',
@@ -47,9 +47,9 @@ const TITLES = {
   503: 'A dependency is down or late; `retry-after` tells when to try again.'
 } as const
 
-/** Response schemas of a route's problems, e.g. `problems(400, 404)`; 503 is everywhere. */
-export function problems(...statuses: (keyof typeof TITLES)[]) {
-  const answers = [...statuses, 503 as const].map(status => [
+/** Response schemas of a route's problems, e.g. `problems(404)`; 400 and 503 are everywhere. */
+export function problems(...statuses: Exclude<keyof typeof TITLES, 400 | 503>[]) {
+  const answers = [400 as const, ...statuses, 503 as const].map(status => [
     status,
     { description: TITLES[status], content: { 'application/problem+json': { schema: Type.Ref('Problem') } } }
   ])

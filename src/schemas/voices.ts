@@ -2,6 +2,17 @@ import { Type, type Static } from '@sinclair/typebox'
 import type { Voice as StoredVoice } from '../db/voices.js'
 import { VOICE_ID } from '../ids.js'
 
+const exampleVoice = {
+  id: 'es-mx-f1',
+  provider: 'espeak',
+  voice_code: 'es-419+f2',
+  lang: 'es-MX',
+  style: null,
+  gender: 'FEMALE',
+  settings_json: { rate: 165 },
+  active: true
+}
+
 /** A voice on the wire. */
 export const Voice = Type.Object(
   {
@@ -23,25 +34,15 @@ export const Voice = Type.Object(
   {
     $id: 'Voice',
     description: 'A voice that books can be read with.',
-    examples: [
-      {
-        id: 'es-mx-f1',
-        provider: 'espeak',
-        voice_code: 'es-419+f2',
-        lang: 'es-MX',
-        style: null,
-        gender: 'FEMALE',
-        settings_json: { rate: 165 },
-        active: true
-      }
-    ]
+    examples: [exampleVoice]
   }
 )
 
 export const VoiceList = Type.Array(Type.Ref('Voice'), {
   $id: 'VoiceList',
   maxItems: 1000,
-  description: 'Every voice, in the order in which a default is chosen.'
+  description: 'Every voice, in the order in which a default is chosen.',
+  examples: [[exampleVoice]]
 })
 
 /** The wire shape of a stored voice. */

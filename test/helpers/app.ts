@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { service } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
-import { createServer } from '../../src/http-server.js'
+import { createServer } from '../../src/http/server.js'
 import { testDatabase } from './database.js'
 import { FakeEngine } from './fake-engine.js'
 import { temporaryFolder, waitFor, type Teardown } from './processes.js'

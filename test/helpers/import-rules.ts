@@ -32,7 +32,6 @@ const LAYERS: Record<string, Arrows> = {
   'src/ids': { values: [], types: [] },
   'src/paths': { values: [], types: [] },
   'src/deadline': { values: [], types: [] },
-  'src/copy-assets': { values: [], types: [] },
   'src/schemas': { values: [], types: ['src/db', 'src/audio', 'src/cache'] },
   'src/audio': subject,
   'src/progress': subject,
@@ -54,7 +53,8 @@ const OWN_PART: Record<string, readonly string[]> = {
   openapi: ['src/schemas'],
   progress: ['src/progress'],
   redis: ['src/cache'],
-  speech: ['src/speech'],
+  // The engine speaks sentence by sentence, cut by the same rules as the segments.
+  speech: ['src/speech', 'src/text'],
   uploads: ['src/text'],
   validation: ['src/schemas']
 }

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import { handleError, handleNotFound } from './http/problem-reply.js'
-import { frameworkProblem } from './http/problem.js'
-import { requestId } from './http/request-id.js'
+import { handleError, handleNotFound } from './problem-reply.js'
+import { frameworkProblem } from './problem.js'
+import { requestId } from './request-id.js'
 
 /** Time limits of the server (reliability.md): Node's own would let a slow client hold a socket for minutes. */
 const TIME_LIMITS = {
