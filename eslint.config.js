@@ -39,7 +39,8 @@ export default tseslint.config(
     files: ['src/server.ts', 'src/cli.ts', 'src/cli/**'],
     rules: { 'no-console': 'off', 'no-restricted-properties': 'off' }
   },
-  { files: ['plugins/**', 'routes/**'], rules: { 'max-lines-per-function': 'off' } },
+  // A plugin or route file is one function by shape; Fastify's own hooks have up to four parameters.
+  { files: ['plugins/**', 'routes/**'], rules: { 'max-lines-per-function': 'off', 'max-params': ['error', 4] } },
   {
     files: ['test/**'],
     rules: {

@@ -3,7 +3,7 @@ import type {
   FastifyRequest,
   onRequestHookHandler,
   onResponseAsyncHookHandler,
-  onSendAsyncHookHandler
+  onSendHookHandler
 } from 'fastify'
 import fp from 'fastify-plugin'
 import type { CacheRead } from '../src/cache/cache-tier.js'
@@ -37,7 +37,9 @@ declare module 'fastify' {
     cache?: RouteCache
   }
   interface FastifyReply {
-    /** Sends what the cache has read, with its headers; 304 when the client has it already. */
+    /** What the answer was read from; null for answers that are not cached. */
+    cacheRead: CacheRead | null
+    /** Answers with what the cache has read. */
     sendCached(read: CacheRead): FastifyReply
   }
 }
@@ -45,12 +47,13 @@ declare module 'fastify' {
 /** Answers cached routes before their validation, and gives hits and misses the same bytes and headers. */
 export default fp(
   async app => {
+    app.decorateReply('cacheRead', null)
     app.decorateReply('sendCached', sendCached)
     app.addHook('onRoute', route => {
       const cache = route.config?.cache
       if (!cache) return
       route.onRequest = [...listOf(route.onRequest), answerHits(app.ttsCache, cache)]
-      if (route.method === 'HEAD') route.onSend = [...listOf(route.onSend), leaveOutLength]
+      route.onSend = [...listOf(route.onSend), completeAnswer]
       if (cache.beside) route.onResponse = [...listOf(route.onResponse), startBeside(cache.beside)]
     })
   },
@@ -58,14 +61,29 @@ export default fp(
 )
 
 function sendCached(this: FastifyReply, read: CacheRead): FastifyReply {
-  const vary = this.getHeader('vary')
-  this.header('etag', read.etag)
-  // Kept by clients but asked for again, so that an invalidation is seen by every one of them.
-  this.header('cache-control', 'public, no-cache')
-  this.header('vary', vary === undefined ? 'accept-encoding' : `${String(vary)}, accept-encoding`)
-  this.header('cache-status', cacheStatus(read))
-  if (matchesEtag(this.request.headers['if-none-match'], read.etag)) return this.code(304).send()
+  this.cacheRead = read
   return this.header('content-type', 'application/json; charset=utf-8').send(read.body)
+}
+
+/** Gives hits and misses their headers in one place; 304 when the client has the answer already. */
+const completeAnswer: onSendHookHandler = (request, reply, payload, done) => {
+  const read = reply.cacheRead
+  if (!read) {
+    done()
+    return
+  }
+  const vary = reply.getHeader('vary')
+  reply.header('etag', read.etag)
+  // Kept by clients but asked for again, so that an invalidation is seen by every one of them.
+  reply.header('cache-control', 'public, no-cache')
+  reply.header('vary', vary === undefined ? 'accept-encoding' : `${String(vary)}, accept-encoding`)
+  reply.header('cache-status', cacheStatus(read))
+  if (!matchesEtag(request.headers['if-none-match'], read.etag)) {
+    done(null, payload)
+    return
+  }
+  reply.code(304).removeHeader('content-type').removeHeader('content-length')
+  done(null, null)
 }
 
 /** With a callback, so that a hit in memory waits for no turn of the event loop. */
@@ -77,11 +95,6 @@ function answerHits(cache: TtsCache, route: RouteCache): onRequestHookHandler {
     else if (read instanceof Promise) void read.then(found => (found ? void reply.sendCached(found) : done()))
     else reply.sendCached(read)
   }
-}
-
-/** Fastify gives a `HEAD` without a body the length 0; in a 304 that would be the length of what the client has. */
-const leaveOutLength: onSendAsyncHookHandler = async (_request, reply) => {
-  if (reply.statusCode === 304) reply.removeHeader('content-length')
 }
 
 function startBeside(beside: NonNullable<RouteCache['beside']>): onResponseAsyncHookHandler {
