@@ -6,8 +6,8 @@ const MAX_SOURCE_LINES = 300
 const MAX_TEST_LINES = 400
 
 const FORBIDDEN_NAMES = ['utils', 'helpers', 'common', 'types', 'manager', 'index']
-// Split, so that this file does not break its own rule.
-const LEFT_OVERS = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`)
+/** In a comment; code may speak of TAP's marks. */
+const LEFT_OVERS = /(\/\/|\/\*|^\s*\*).*\b(TODO|FIXME|XXX)\b/m
 const READS_ENVIRONMENT = /^src\/(server|cli)\.ts$|^src\/cli\//
 /** The wire's own places; `uploads` reads the fields of a form. */
 const SPEAKS_SPANISH = /^src\/schemas\/|^routes\/|^src\/cli\/|^plugins\/uploads\.ts$/
