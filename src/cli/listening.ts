@@ -1,5 +1,5 @@
 import type { Static } from '@sinclair/typebox'
-import type { BookAudios } from '../schemas/audio.js'
+import type { BookAudios, SegmentAudioInfo } from '../schemas/audio.js'
 import type { Book } from '../schemas/books.js'
 import type { Voice } from '../schemas/voices.js'
 import { CommandError } from '../errors.js'
@@ -24,7 +24,9 @@ export interface DemoReport {
   /** Until the first bytes of the first audio, which is made on the way unless this text has been heard before. */
   firstAudioMs: number
   secondAudioMs: number
-  secondAudioCacheStatus: string | null
+  /** `GET /tts/audio/...`: where that audio is. */
+  addressMs: number
+  addressCacheStatus: string | null
   listMissMs: number
   listHitMs: number
   listHitCacheStatus: string | null
@@ -70,19 +72,20 @@ export async function listen(listening: Listening): Promise<DemoReport> {
 
 async function playTwice({ client, terminal }: Listening, documentId: string, voiceId: string) {
   const query = new URLSearchParams({ doc: documentId, voice: voiceId, segment: '0' }).toString()
-  const play = (label: string, note: string) =>
-    terminal.step({
-      label,
-      work: () => client.play(`/tts/segment?${query}`),
-      detail: ({ cacheStatus }) => `${note}${cacheStatus ?? 'no cache-status'}`
-    })
-  const first = await play('First audio', `first bytes in the voice ${voiceId}, `)
-  const second = await play('The same again', '')
+  const play = () => client.play(`/tts/segment?${query}`)
+  const first = await terminal.step({ label: 'First audio', work: play, detail: () => `first bytes, voice ${voiceId}` })
+  const second = await terminal.step({ label: 'The same again', work: play, detail: () => 'first bytes' })
+  const info = await terminal.step({
+    label: 'Its address',
+    work: () => client.get<Static<typeof SegmentAudioInfo>>(`/tts/audio/${documentId}/${voiceId}/0`),
+    detail: ({ cacheStatus }) => cacheStatus ?? 'no cache-status'
+  })
   return {
     firstAudioMs: first.ms,
-    firstAudioUrl: first.value.audioUrl,
+    firstAudioUrl: info.value.body.audioUrl,
     secondAudioMs: second.ms,
-    secondAudioCacheStatus: second.value.cacheStatus
+    addressMs: info.ms,
+    addressCacheStatus: info.value.cacheStatus
   }
 }
 

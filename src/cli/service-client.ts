@@ -18,12 +18,6 @@ export interface Answer<T> {
   cacheStatus: string | null
 }
 
-/** What a player has after the redirect of `/tts/segment`. */
-export interface Playback {
-  audioUrl: string
-  cacheStatus: string | null
-}
-
 /** Speaks HTTP with a running service. Every failure is a CommandError that says which request it was. */
 export class ServiceClient {
   readonly #options: ServiceClientOptions
@@ -56,7 +50,7 @@ export class ServiceClient {
   }
 
   /** Fetches like a player: follows the redirect and is done with the first bytes. Waits while the audio is being made. */
-  async play(path: string): Promise<Playback> {
+  async play(path: string): Promise<void> {
     const redirect = await this.#patiently('GET', path)
     await redirect.body?.cancel()
     const audioUrl = redirect.headers.get('location')
@@ -68,7 +62,6 @@ export class ServiceClient {
     const first = (await reader?.read())?.value as Uint8Array | undefined
     await reader?.cancel()
     if (!first?.length) throw new CommandError(`${audioUrl} is empty.`)
-    return { audioUrl, cacheStatus: redirect.headers.get('cache-status') }
   }
 
   /** Bytes of an audio, without fetching them. */

@@ -50,7 +50,8 @@ export class Terminal {
 
   /** Runs one step, measures it and tells its result. */
   async step<T>({ label, work, detail }: Step<T>): Promise<Measured<T>> {
-    const live = this.#stream.isTTY && !this.#silent
+    // A terminal that does not tell its width (0 columns) would keep the spinner clearing lines for ever.
+    const live = this.#stream.isTTY && this.#stream.columns > 0 && !this.#silent
     const spinner = ora({
       text: label,
       stream: this.#stream,
