@@ -13,11 +13,12 @@ const PACKAGE = '@echogarden/espeak-ng-emscripten'
 /** Part of the version: raise it when reading, pauses, loudness or voices change, so that all audio is made anew. */
 const RECIPE_REVISION = 1
 
-/** Spoken once and thrown away: sentences with most of the sounds. */
-const WARM_UP =
+/** Sentences with most of the sounds, three times: the engine's code takes that long to be compiled (1.2 s, measured). */
+const WARM_UP = (
   'Había una vez, en un pueblo pequeño junto al mar, un farero que guardaba la luz de todos los barcos. ' +
   'Cada noche subía ciento veinte escalones, encendía la lámpara y esperaba, sin prisa, a que llegara el día. ' +
   '¿Quién hubiera dicho que aquella noche sería distinta? Jorge, el viejo marinero, llamó a la puerta.\n'
+).repeat(3)
 
 export interface EspeakEngineOptions {
   sentences: SentenceSplitter
