@@ -11,3 +11,13 @@ export const asset = (relative: string): string => path.join(sourceFolder, relat
 
 /** Absolute path of a worker's or child process's entry, e.g. `entry('speech/espeak-process')`. */
 export const entry = (relative: string): string => path.join(sourceFolder, relative + extension)
+
+/**
+ * `execArgv` of a worker thread. Under tsx (development, tests) the thread registers the hooks itself: tsx does so in main
+ * threads only (privatenumber/tsx#354), and without them the thread ends with ERR_UNKNOWN_FILE_EXTENSION.
+ */
+export function threadArguments(): string[] {
+  if (extension !== '.ts') return process.execArgv
+  const api = JSON.stringify(import.meta.resolve('tsx/esm/api'))
+  return ['--import', `data:text/javascript,import{register}from${api};register()`]
+}

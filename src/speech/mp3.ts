@@ -1,6 +1,6 @@
 import Tinypool from 'tinypool'
 import { ShuttingDownError, SynthesisError } from '../errors.js'
-import { entry } from '../paths.js'
+import { entry, threadArguments } from '../paths.js'
 import type { Speech } from './engine.js'
 
 /** An MP3 file of one segment. */
@@ -27,14 +27,13 @@ export class Mp3Encoder {
 
   /** Threads start when they are needed. */
   constructor() {
-    const filename = entry('speech/mp3-worker')
     this.#pool = new Tinypool({
-      filename,
+      filename: entry('speech/mp3-worker'),
       runtime: 'worker_threads',
       minThreads: 0,
       maxThreads: 2,
       idleTimeout: 60_000,
-      execArgv: filename.endsWith('.ts') ? typescriptHooks() : process.execArgv
+      execArgv: threadArguments()
     })
     // A thread that does not start: without this its task would wait for the deadline, and the event end the process.
     this.#pool.on('error', () => this.#pool.cancelPendingTasks())
@@ -76,9 +75,3 @@ const SILENCE = 64
 
 /** True when nothing in the samples can be heard. */
 export const isSilent = (pcm: Int16Array): boolean => !pcm.some(sample => Math.abs(sample) > SILENCE)
-
-/** Under tsx a thread has to register the hooks itself (privatenumber/tsx#354). */
-function typescriptHooks(): string[] {
-  const api = JSON.stringify(import.meta.resolve('tsx/esm/api'))
-  return ['--import', `data:text/javascript,import{register}from${api};register()`]
-}

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { ShuttingDownError, TextFailedError } from '../errors.js'
-import { entry } from '../paths.js'
+import { entry, threadArguments } from '../paths.js'
 import type { Segment } from './segment.js'
 
 /** A segment with what is stored beside it. */
@@ -90,8 +90,7 @@ export class TextThread {
   }
 
   #start(): Worker {
-    const file = entry('text/text-worker')
-    const worker = new Worker(file, { execArgv: file.endsWith('.ts') ? typescriptHooks() : process.execArgv })
+    const worker = new Worker(entry('text/text-worker'), { execArgv: threadArguments() })
     worker.on('message', (reply: Reply) => this.#settle(worker, reply))
     worker.on('error', cause => this.#lose(worker, cause))
     worker.on('exit', () => this.#lose(worker, null))
@@ -119,13 +118,4 @@ export class TextThread {
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
   }
-}
-
-/**
- * Under tsx (development, tests) the thread registers the hooks itself: tsx does so in main threads only
- * (privatenumber/tsx#354), and without them the thread ends with ERR_UNKNOWN_FILE_EXTENSION.
- */
-function typescriptHooks(): string[] {
-  const api = JSON.stringify(import.meta.resolve('tsx/esm/api'))
-  return ['--import', `data:text/javascript,import{register}from${api};register()`]
 }
