@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { EngineVoice, Speech, SpeechEngine } from '../../src/speech/engine.js'
 
 const RATE = 22_050
-/** Like real speech, so that the plausibility check holds. */
-const MS_PER_CHARACTER = 60
+/** Faster than real speech, so that encoding takes little, but as slow as the plausibility check wants it. */
+const MS_PER_CHARACTER = 20
 
 const voice = (id: string, language: string, gender: EngineVoice['gender']): EngineVoice => ({
   id,
@@ -18,6 +18,7 @@ const voice = (id: string, language: string, gender: EngineVoice['gender']): Eng
 export class FakeEngine implements SpeechEngine {
   readonly name = 'fake'
   version = '1'
+  readonly concurrency = 2
   /** Calls by text. */
   readonly calls = new Map<string, number>()
   /** Called before each synthesis; may throw or wait. */
