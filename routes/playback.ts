@@ -17,10 +17,14 @@ export default (async app => {
 
   /** The audio's place, from the cache or, made when it is missing, from the database. */
   const find = async ({ document, voiceId, number }: Wanted) => {
+    // Null for an alias: without its book nobody knows which key is meant.
+    const direct = app.ttsCache.keys.audio(document, voiceId, number)
+    const cached = direct && (await app.ttsCache.peek(direct))
+    if (cached) return cached
     const book = await playback.book(document)
     const voice = await playback.voice(book.language, voiceId)
     const key = app.ttsCache.keys.audio(book.documentId, voice.id, number)
-    const known = key && (await app.ttsCache.peek(key))
+    const known = key !== direct && key && (await app.ttsCache.peek(key))
     if (known) return known
     const load = () => playback.audio({ book, voice, number }, app.config.waitMs)
     await load()

@@ -10,6 +10,8 @@ import { temporaryFolder, waitFor, type Teardown } from './processes.js'
 export const PUBLIC_URL = 'http://loom.test'
 
 export interface TestApp {
+  /** The server around the scope: it listens. */
+  server: FastifyInstance
   /** The scope that holds everything; `inject` works here too. */
   app: FastifyInstance
   engine: FakeEngine
@@ -40,7 +42,7 @@ export async function buildCopy(t: Teardown, env: Record<string, string>): Promi
     await service(scope, { config, engine })
   })
   await server.ready()
-  return { app, engine, env }
+  return { server, app, engine, env }
 }
 
 export interface CreatedBook {
