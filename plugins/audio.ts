@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import fp from 'fastify-plugin'
 import { AudioGenerator } from '../src/audio/generate.js'
 import { AudioLibrary } from '../src/audio/library.js'
@@ -27,7 +26,7 @@ export default fp(
     await cache.invalidating([cache.keys.voices()], () => db.voices.sync(engine.name, voices))
 
     const synthesis = new Synthesis({ db, engine, encoder, store, cache })
-    const generator = new AudioGenerator({ db, engine, synthesis, log, concurrency: availableParallelism() })
+    const generator = new AudioGenerator({ db, engine, synthesis, log, concurrency: engine.concurrency })
     const lookahead = new Lookahead({ db, generator, log })
     const library = new AudioLibrary({ db, store, cache, generator, waitMs: app.config.waitMs, log })
     const playback = new Playback({ db, generator })

@@ -35,6 +35,8 @@ export interface SpeechEngine {
   readonly name: string
   /** Part of the recipe: a new version makes new audio, e.g. `0.3.5+1`. */
   readonly version: string
+  /** How many segments it speaks at the same time; more would only wait inside of it, out of order. */
+  readonly concurrency: number
   voices(): Promise<readonly EngineVoice[]>
   /**
    * Speaks one segment (at most 1,500 characters; line breaks separate paragraphs).

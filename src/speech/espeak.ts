@@ -20,10 +20,13 @@ const WARM_UP = (
   '¿Quién hubiera dicho que aquella noche sería distinta? Jorge, el viejo marinero, llamó a la puerta.\n'
 ).repeat(3)
 
+/** Each takes about 200 MB while it speaks. */
+const MAX_PROCESSES = 4
+
 export interface EspeakEngineOptions {
   sentences: SentenceSplitter
   log: PoolLog
-  /** Child processes; by default one or two, as there are processors. */
+  /** Child processes; by default one a processor, at most four. */
   processes?: number
   /** Longest time of one segment, milliseconds; 20,000 by default, a segment of 1,500 characters takes about 500. */
   deadlineMs?: number
@@ -35,15 +38,17 @@ export interface EspeakEngineOptions {
 export class EspeakEngine implements SpeechEngine {
   readonly name = 'espeak'
   readonly version = `${installedVersion()}+${RECIPE_REVISION}`
+  readonly concurrency: number
   readonly #sentences: SentenceSplitter
   readonly #pool: ProcessPool
 
   /** @throws StartError when the optional package is not installed. */
   constructor(options: EspeakEngineOptions) {
+    this.concurrency = options.processes ?? Math.min(MAX_PROCESSES, availableParallelism())
     this.#sentences = options.sentences
     this.#pool = new ProcessPool({
       entry: entry('speech/espeak-process'),
-      processes: options.processes ?? Math.min(2, availableParallelism()),
+      processes: this.concurrency,
       deadlineMs: options.deadlineMs ?? 20_000,
       maxRssBytes: options.maxRssBytes ?? 512 * 1024 * 1024,
       log: options.log
