@@ -61,8 +61,10 @@ export default fp(
     app.setValidatorCompiler(validatorCompiler(components))
     for (const component of components) app.addSchema(component)
 
-    const { v31, v30 } = describe(app.publicUrl)
-    const common = { hideUntagged: true, refResolver, transformObject } as const
+    const { v31, v30 } = describe(app.config.publicUrl)
+    // Paths have the prefix of the registration and no path of PUBLIC_URL, which a proxy strips: nothing is to be cut
+    // off, as a PUBLIC_URL that ends in /libros would show.
+    const common = { hideUntagged: true, stripBasePath: false, refResolver, transformObject } as const
     await app.register(swagger, { ...common, openapi: v31 })
     await app.register(swagger, { ...common, openapi: v30, decorator: 'swagger30' })
     await app.register(swaggerUi, { routePrefix: '/docs' })

@@ -6,8 +6,6 @@ import { problems } from '../src/schemas/problem.js'
 /** Every check is bounded: a hung dependency must not hang the report on it. */
 const CHECK_MS = 800
 
-const Alive = Type.Object({ ok: Type.Boolean({ description: 'Always true: else the answer is a problem.' }) })
-
 export default (async app => {
   let closing = false
   app.addHook('preClose', async () => {
@@ -69,7 +67,7 @@ export default (async app => {
         tags: ['operations'],
         summary: 'Tell whether the process runs',
         description: 'Looks at nothing but the event loop: a restart would not mend a dependency.',
-        response: { 200: Alive, ...problems() }
+        response: { 200: Type.Ref('Alive'), ...problems() }
       }
     },
     async (_request, reply) => reply.header('cache-control', 'no-store').send({ ok: true })
@@ -83,7 +81,7 @@ export default (async app => {
         tags: ['operations'],
         summary: 'Tell whether to send traffic here',
         description: 'Started and not closing; what a dependency does is shown in `/health`, not judged here.',
-        response: { 200: Alive, ...problems() }
+        response: { 200: Type.Ref('Alive'), ...problems() }
       }
     },
     async (_request, reply) => {

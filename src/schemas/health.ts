@@ -54,3 +54,8 @@ export const Health = Type.Object(
     ]
   }
 )
+
+export const Alive = Type.Object(
+  { ok: Type.Boolean({ description: 'Always true: else the answer is a problem.' }) },
+  { $id: 'Alive', description: 'The process answers.', examples: [{ ok: true }] }
+)

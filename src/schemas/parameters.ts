@@ -1,4 +1,4 @@
-import { Type, type TProperties } from '@sinclair/typebox'
+import { Type, type TInteger, type TProperties } from '@sinclair/typebox'
 import { AUDIO_FILE, DOCUMENT_ID, MAX_INT32, VOICE_ID } from '../ids.js'
 
 /** Node refuses longer request heads itself; the bound keeps the schema honest. */
@@ -39,8 +39,11 @@ export const AudioFile = Type.String({
   description: 'Name of the audio: the SHA-256 of its recipe.',
   examples: ['2f1c7f0c9c0b0b3a3b4b8a0c3d1e5f60718293a4b5c6d7e8f90123456789abcd.mp3']
 })
-export const Limit = (fallback: number) =>
-  Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: fallback, description: 'Most entries of one page.' })
+/** Optional on the wire; typed as present, because validation puts the default in before a handler sees it. */
+export const Limit = (fallback: number): TInteger =>
+  Type.Optional(
+    Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: fallback, description: 'Most entries of one page.' })
+  )
 
 /** Bytes of a JSON body, `POST /libros` excepted. */
 export const JSON_BODY_LIMIT = 65_536
