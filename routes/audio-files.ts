@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { AudioNotFoundError, RangeNotSatisfiableError } from '../src/errors.js'
 import { chooseRange, ifRangeHolds } from '../src/http/range.js'
@@ -36,14 +37,14 @@ export default (async app => {
       const file = await app.audio.library.open(recipe, request.method === 'GET')
       if (!file) throw new AudioNotFoundError(request.params.file)
       const etag = `"${file.sha256}"`
-      reply.headers({ etag, 'cache-control': IMMUTABLE, 'accept-ranges': 'bytes' }).type('audio/mpeg')
+      reply.headers({ etag, 'cache-control': IMMUTABLE, 'accept-ranges': 'bytes' })
       const { range, 'if-none-match': ifNoneMatch } = request.headers
-      const ifRange = request.headers['if-range']?.toString()
+      const isHead = request.method === 'HEAD'
       if (matchesEtag(ifNoneMatch, etag)) {
         await file.close()
-        return reply.code(304).send()
+        return reply.code(304).send(isHead ? Readable.from([]) : undefined)
       }
-      const isRange = request.method === 'GET' && ifRangeHolds(ifRange, etag)
+      const isRange = !isHead && ifRangeHolds(request.headers['if-range']?.toString(), etag)
       const chosen = chooseRange(isRange ? range : undefined, file.bytes)
       if (chosen.kind === 'unsatisfiable') {
         await file.close()
@@ -52,12 +53,11 @@ export default (async app => {
       }
       const { start, end } = chosen.kind === 'part' ? chosen : { start: 0, end: file.bytes - 1 }
       if (chosen.kind === 'part') reply.code(206).header('content-range', `bytes ${start}-${end}/${file.bytes}`)
-      reply.header('content-length', end - start + 1)
-      if (request.method === 'HEAD') {
-        await file.close()
-        return reply.send()
-      }
-      return reply.send(file.stream(start, end))
+      reply.type('audio/mpeg').header('content-length', end - start + 1)
+      if (!isHead) return reply.send(file.stream(start, end))
+      await file.close()
+      // A stream leaves content-length as it is: the HEAD routes of Fastify put that of the payload there.
+      return reply.send(Readable.from([]))
     }
   )
 }) satisfies FastifyPluginAsyncTypebox

@@ -34,30 +34,39 @@ export class AudioLibrary {
    * The audio with that recipe, or null when there is none. Its bytes are compared with the row once a process; while
    * the database is away they are trusted, because nothing half-made ever gets this name.
    * @param mayMake whether a lost file may be made again (`HEAD` never generates).
-   * @throws AudioNotReadyError while a lost audio is made again, StorageUnavailableError.
+   * @throws AudioNotReadyError while a lost audio is made again, DatabaseUnavailableError, StorageUnavailableError.
    */
   async open(recipe: string, mayMake: boolean): Promise<OpenAudio | null> {
-    const file = await this.#options.store.open(recipe)
-    if (file && this.#verified.get(recipe) === file.sha256) return file
-    const row = await this.#row(recipe)
-    if (row === 'unknown') return file
-    if (row?.state === 'ready' && row.sha256 === file?.sha256) {
-      this.#verified.set(recipe, row.sha256)
-      return file
-    }
-    await file?.close()
-    if (row?.state !== 'ready' || !mayMake) return null
+    const { db, store } = this.#options
+    const verified = await this.#openAs(recipe, this.#verified.get(recipe))
+    if (verified) return verified
+    const row = await db.audios.get(recipe).catch((error: unknown) => this.#whileAway(error))
+    const audio = row === 'unknown' ? await store.open(recipe) : await this.#openReady(row)
+    if (audio) return audio
+    if (row === 'unknown') throw new DatabaseUnavailableError()
+    if (!row || row.state === 'freed' || !mayMake) return null
     await this.#makeAgain(row)
-    return this.#options.store.open(recipe)
+    return store.open(recipe)
   }
 
-  async #row(recipe: string): Promise<Audio | null | 'unknown'> {
-    try {
-      return await this.#options.db.audios.get(recipe)
-    } catch (error) {
-      if (error instanceof DatabaseUnavailableError) return 'unknown'
-      throw error
-    }
+  /** The file of a ready row. It is looked for after the row was read: a file is there before its row is ready. */
+  async #openReady(row: Audio | null): Promise<OpenAudio | null> {
+    const audio = row?.state === 'ready' ? await this.#openAs(row.recipe, row.sha256) : null
+    if (row && audio) this.#verified.set(row.recipe, audio.sha256)
+    return audio
+  }
+
+  /** The file if it has these bytes. */
+  async #openAs(recipe: string, sha256: string | null | undefined): Promise<OpenAudio | null> {
+    const file = sha256 ? await this.#options.store.open(recipe) : null
+    if (!file || file.sha256 === sha256) return file
+    await file.close()
+    return null
+  }
+
+  #whileAway(error: unknown): 'unknown' {
+    if (error instanceof DatabaseUnavailableError) return 'unknown'
+    throw error
   }
 
   async #makeAgain(audio: Audio): Promise<void> {

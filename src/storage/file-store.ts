@@ -11,8 +11,9 @@ const STALE_TEMPORARY_MS = 3_600_000
 const REMEMBERED_FACTS = 50_000
 
 interface KnownFacts extends AudioFacts {
-  /** Tells a replaced file from the one that was hashed. */
+  /** These two tell a file that was replaced or written to from the one that was hashed. */
   inode: number
+  modifiedMs: number
 }
 
 const errorCode = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
@@ -127,12 +128,12 @@ export class FileStore implements AudioStore {
 
   /** Size and SHA-256 of an open file, read from the disk once a process and inode. */
   async #learn(recipe: string, file: FileHandle): Promise<AudioFacts> {
-    const { ino: inode, size: bytes } = await file.stat()
+    const { ino: inode, size: bytes, mtimeMs: modifiedMs } = await file.stat()
     const known = this.#facts.get(recipe)
-    if (known?.inode === inode && known.bytes === bytes) return known
+    if (known?.inode === inode && known.bytes === bytes && known.modifiedMs === modifiedMs) return known
     const content = Buffer.alloc(bytes)
     await file.read(content, 0, bytes, 0)
-    const facts = { bytes, inode, sha256: createHash('sha256').update(content).digest('hex') }
+    const facts = { bytes, inode, modifiedMs, sha256: createHash('sha256').update(content).digest('hex') }
     this.#facts.set(recipe, facts)
     return facts
   }
