@@ -1,5 +1,7 @@
 import fp from 'fastify-plugin'
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { AudioGenerator } from '../src/audio/generate.js'
+import type { CacheStats } from '../src/cache/cache.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -12,19 +14,94 @@ export default fp(
   async app => {
     const registry = new Registry()
     collectDefaultMetrics({ register: registry })
-    const duration = new Histogram({
-      name: 'http_request_duration_seconds',
-      help: 'Time from request to response, by route pattern.',
-      labelNames: ['method', 'route', 'status_code'],
-      buckets: [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
-      registers: [registry]
-    })
+    const observeRequest = measureRequests(registry)
     app.addHook('onResponse', async (request, reply) => {
       const route = request.routeOptions.url ?? 'unknown'
-      duration.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000)
+      observeRequest({ method: request.method, route, status_code: reply.statusCode }, reply.elapsedTime / 1000)
     })
+    countCache(registry, () => app.ttsCache.stats())
+    measureGeneration(registry, app.audio.generator)
+    gauge(registry, 'lookahead_waiting', 'Stretches of segments that wait to be made ahead.', () => {
+      return app.audio.lookahead.waiting
+    })
+    gauge(registry, 'imports_running', 'Texts that this process is cutting into segments.', () => app.books.running)
     app.decorate('metrics', registry)
     app.addHook('onClose', async () => registry.clear())
   },
-  { name: 'metrics', fastify: '5.x' }
+  { name: 'metrics', fastify: '5.x', dependencies: ['tts-cache', 'audio', 'books'] }
 )
+
+function measureRequests(registry: Registry) {
+  const duration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from request to response, by route pattern.',
+    labelNames: ['method', 'route', 'status_code'],
+    buckets: [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+    registers: [registry]
+  })
+  return duration.observe.bind(duration)
+}
+
+/** The cache counts by itself; its counts are taken over whenever somebody asks. */
+function countCache(registry: Registry, stats: () => CacheStats): void {
+  new Counter({
+    name: 'cache_requests_total',
+    help: 'Reads of the cache, by family, by the tier that answered, and by result.',
+    labelNames: ['family', 'tier', 'result'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [family, { memory, redis, misses }] of Object.entries(stats().families)) {
+        this.inc({ family, tier: 'memory', result: 'hit' }, memory)
+        this.inc({ family, tier: 'redis', result: 'hit' }, redis)
+        this.inc({ family, tier: 'none', result: 'miss' }, misses)
+      }
+    }
+  })
+  new Counter({
+    name: 'cache_redis_errors_total',
+    help: 'Redis commands that failed, and values that could not be read.',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(stats().redisErrors)
+    }
+  })
+  gauge(registry, 'cache_memory_bytes', 'Bytes in the memory tier.', () => stats().memory.bytes)
+  gauge(registry, 'cache_memory_entries', 'Values in the memory tier.', () => stats().memory.entries)
+}
+
+function measureGeneration(registry: Registry, generator: AudioGenerator): void {
+  const generations = new Counter({
+    name: 'audio_generations_total',
+    help: 'Audios that this process made or failed to make.',
+    labelNames: ['result'],
+    registers: [registry]
+  })
+  // Present from the start, so that the first failure is an increase.
+  for (const result of ['made', 'failed']) generations.inc({ result }, 0)
+  const seconds = new Histogram({
+    name: 'audio_generation_seconds',
+    help: 'Time from the claim of an audio to its commit.',
+    buckets: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32],
+    registers: [registry]
+  })
+  generator.on('made', (_audio, elapsedMs) => {
+    generations.inc({ result: 'made' })
+    seconds.observe(elapsedMs / 1000)
+  })
+  generator.on('failed', () => generations.inc({ result: 'failed' }))
+  gauge(registry, 'audio_waiting', 'Audios that wait for their turn.', () => generator.load.waiting)
+  gauge(registry, 'audio_running', 'Audios that are being made now.', () => generator.load.running)
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read())
+    }
+  })
+}

@@ -40,7 +40,6 @@ export interface ServiceOptions {
 export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config, engine }) => {
   await app.register(configuration, { config })
   await app.register(problems)
-  await app.register(metrics)
   await app.register(openapi)
   await app.register(identity)
   await app.register(uploads)
@@ -52,6 +51,7 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(responseCache)
   await app.register(books)
   await app.register(audio)
+  await app.register(metrics)
 
   await app.register(voiceRoutes)
   await app.register(bookRoutes)
