@@ -22,9 +22,11 @@ import metricsRoutes from '../routes/metrics.js'
 import openapiRoutes from '../routes/openapi.js'
 import playbackRoutes from '../routes/playback.js'
 import voiceRoutes from '../routes/voices.js'
-import type { Config } from './config.js'
+import { readConfig, type Config } from './config.js'
 import { createServer } from './http/server.js'
 import type { SpeechEngine } from './speech/engine.js'
+
+export { readConfig, type Config }
 
 export interface ServiceOptions {
   config: Config
@@ -79,6 +81,8 @@ export const ttsCache: FastifyPluginAsync<ServiceOptions> = fp(
   },
   { name: 'loom-tts-cache', fastify: '5.x' }
 )
+
+export default ttsCache
 
 /** The service as a server of its own; it does not listen yet. @throws StartError with the line for the operator. */
 export async function buildApp(options: ServiceOptions): Promise<FastifyInstance> {

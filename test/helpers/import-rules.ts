@@ -26,7 +26,7 @@ const LAYERS: Record<string, Arrows> = {
     values: ['src/app', 'src/config', 'src/cache', 'src/speech', 'src/storage', 'src/db', 'src/text'],
     types: ['src/schemas']
   },
-  'src/app': { values: ['plugins', 'routes', 'src/http'], types: ['src/config', ...CORE] },
+  'src/app': { values: ['plugins', 'routes', 'src/http', 'src/config'], types: CORE },
   'src/config': { values: [], types: [] },
   'src/errors': { values: [], types: [] },
   'src/ids': { values: [], types: [] },
