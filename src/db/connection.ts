@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { DatabaseUnavailableError } from '../errors.js'
+import { DatabaseUnavailableError, ShuttingDownError } from '../errors.js'
 import { isDeadConnection, isStarting, mapError } from './unavailable.js'
 
 /** What a statement is sent through: the pool, or one transaction. Every error of the connection is DatabaseUnavailableError. */
@@ -46,6 +46,7 @@ export class PoolConnection implements Connection {
   readonly #pool: pg.Pool
   /** Ways to take back each client that is checked out. */
   readonly #held = new Set<Release>()
+  #closing = false
 
   constructor(pool: pg.Pool) {
     this.#pool = pool
@@ -94,8 +95,9 @@ export class PoolConnection implements Connection {
     }
   }
 
-  /** Waits for the transactions that are running, at most so long, then breaks their connections. */
+  /** Refuses new transactions and waits for those that are running, at most so long; then breaks their connections. */
   async close(timeoutMs: number): Promise<void> {
+    this.#closing = true
     const deadline = performance.now() + timeoutMs
     while (this.#held.size > 0 && performance.now() < deadline) await delay(20)
     for (const takeBack of this.#held) takeBack(true)
@@ -114,6 +116,10 @@ export class PoolConnection implements Connection {
       client.release(broken)
     }
     this.#held.add(release)
+    if (this.#closing) {
+      release(false)
+      throw new ShuttingDownError()
+    }
     return { client, release }
   }
 }
