@@ -93,7 +93,7 @@ async function isReachable(target: string, account: Account): Promise<boolean> {
 async function folderElsewhere(dataDir: string): Promise<string> {
   const pointer = path.join(dataDir, POINTER)
   if (!(await exists(pointer))) {
-    const draft = `${pointer}-${process.pid}`
+    const draft = `${pointer}-${randomBytes(4).toString('hex')}`
     await writeFile(draft, path.join(SHARED_FOLDER, randomBytes(8).toString('hex')))
     await link(draft, pointer).catch((error: unknown) => {
       if (errorCode(error) !== 'EEXIST') throw error

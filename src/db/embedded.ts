@@ -169,7 +169,6 @@ export class EmbeddedServer {
   }
 
   async #end(): Promise<void> {
-    process.removeListener('exit', this.#onExit)
     await this.#recovery
     const running = this.#lock || this.#started?.running() ? await findPostmaster(this.#files) : null
     for (const signal of ['INT', 'QUIT'] as const) {
@@ -178,6 +177,7 @@ export class EmbeddedServer {
       if (await this.#gone(running.pid, STOP_MS[signal])) break
     }
     await this.#lock?.end().catch(() => undefined)
+    process.removeListener('exit', this.#onExit)
   }
 
   async #gone(pid: number, timeoutMs: number): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { access, cp, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { access, chmod, cp, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { StartError } from '../errors.js'
 import { errorCode } from './error-code.js'
@@ -80,10 +80,12 @@ export async function copyBinaries(
     () => false
   )
   if (ready) return copy
-  const draft = `${place}-${process.pid}`
+  const draft = await mkdtemp(`${place}-`)
   const wanted = (file: string) => !file.endsWith('.a') && !file.endsWith('pkgconfig')
   await cp(binaries.root, path.join(draft, 'native'), { recursive: true, verbatimSymlinks: true, filter: wanted })
   await linkLibraries(path.join(draft, 'native'))
+  // mkdtemp's folder is for its owner alone, who may be another than the one that runs the programs.
+  await chmod(draft, 0o755)
   await prepare(draft)
   // Fails when another process was faster: its copy is as good.
   await rename(draft, place).catch(() => rm(draft, { recursive: true, force: true }))
