@@ -69,8 +69,8 @@ async function runTap(env: NodeJS.ProcessEnv): Promise<Outcome> {
   const program = path.join(root, 'node_modules/tap', manifest.bin.tap)
   const args = ['run', '--reporter=tap', '--jobs=2', ...process.argv.slice(2)]
   const tap = spawn(process.execPath, [program, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
-  // The terminal sends SIGINT to tap as well; both wait for it, so that what was started is stopped.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => tap.kill(signal))
+  // tap would wait for the tests to end. What they leave behind is ended below.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => tap.kill('SIGKILL'))
   const exit = once(tap, 'exit')
   const outcome = await report(tap.stdout)
   const [code] = (await exit) as [number | null]
@@ -79,12 +79,13 @@ async function runTap(env: NodeJS.ProcessEnv): Promise<Outcome> {
   return outcome
 }
 
-/** Ends servers whose test was killed before it could: their command lines or working folders are in this run's folder. */
+/** Ends tests and servers that are left: the run's folder is in their environment, command line or working folder. */
 function endLeftovers(folder: string): void {
   if (process.platform !== 'linux') return
   for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
     try {
-      const traces = readFileSync(`/proc/${pid}/cmdline`, 'utf8') + readlinkSync(`/proc/${pid}/cwd`)
+      const [environment, command] = ['environ', 'cmdline'].map(name => readFileSync(`/proc/${pid}/${name}`, 'utf8'))
+      const traces = `${environment ?? ''}${command ?? ''}${readlinkSync(`/proc/${pid}/cwd`)}`
       if (traces.includes(folder)) process.kill(Number(pid), 'SIGKILL')
     } catch {
       // It ended by itself, or is another user's.

@@ -7,6 +7,18 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
+let guarded = false
+
+/**
+ * Lets the signals that end a test also run its `exit` hooks, which end what it started: SIGALRM is how tap ends a file
+ * that takes too long.
+ */
+function exitOnSignals(): void {
+  if (guarded) return
+  guarded = true
+  for (const signal of ['SIGALRM', 'SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
+}
+
 /** What the helpers need of tap's `t`. */
 export interface Teardown {
   teardown(end: () => unknown): unknown
@@ -28,6 +40,7 @@ export async function freePort(): Promise<number> {
  * pass through it. `test/run.ts` removes what a killed test left behind.
  */
 export async function temporaryFolder(t: Teardown): Promise<string> {
+  exitOnSignals()
   const folder = mkdtempSync(path.join(process.env['TEST_RUN_DIR'] ?? tmpdir(), 'loom-test-'))
   await chmod(folder, 0o711)
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
@@ -79,6 +92,7 @@ export function start(t: Teardown, command: readonly string[], options: SpawnOpt
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes: Buffer) => (output += bytes.toString()))
   child.on('error', error => (output += error.message))
+  exitOnSignals()
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
   t.teardown(async () => {
