@@ -11,6 +11,8 @@ import type { PreparedSegment, TextThread } from './text-thread.js'
 const SHORT_TEXT = 50_000
 /** An import that is not extended for this long belongs to a process that died. */
 const LEASE_SECONDS = 15
+/** A text that has cost the thread or the process this often is not tried again: the book's state tells. */
+const MAX_ATTEMPTS = 5
 /** How often imports that were cut off are looked for. */
 const RESUME_MS = 5_000
 
@@ -23,10 +25,11 @@ export interface BookImportOptions {
   settling: (bookId: number, commit: () => Promise<boolean>) => Promise<boolean>
 }
 
+type Claim = ClaimedImport & { owner: string }
+
 /** Turns texts into stored segments: at once when short, else behind the answer, and again after a crash. */
 export class BookImport {
   readonly #options: BookImportOptions
-  readonly #owner = randomUUID()
   readonly #running = new Map<number, Promise<void>>()
   #timer: NodeJS.Timeout | undefined
   #closed = false
@@ -51,7 +54,7 @@ export class BookImport {
     if (normalised === '') throw new ValidationFailedError('The text has nothing to read: send one with words in it.')
     if (normalised.length > SHORT_TEXT) {
       const created = await db.books.createImport(book, normalised)
-      this.#start(created.id)
+      this.#claim(created.id).catch((error: unknown) => this.#report(created.id, error))
       return created
     }
     const segments: NewSegment[] = []
@@ -76,20 +79,16 @@ export class BookImport {
     await Promise.allSettled(this.#running.values())
   }
 
-  #start(bookId: number): void {
-    this.#track(bookId, this.#claim(bookId))
-  }
-
   async #claimNext(): Promise<void> {
-    if (this.#closed || this.#running.size > 0) return
-    const claimed = await this.#options.db.imports.claim(this.#owner, LEASE_SECONDS)
-    if (claimed) this.#track(claimed.bookId, this.#run(claimed))
+    if (!this.#closed && this.#running.size === 0) await this.#claim()
   }
 
-  /** The book that this process has just stored; another copy may have been quicker. */
-  async #claim(bookId: number): Promise<void> {
-    const claimed = await this.#options.db.imports.claim(this.#owner, LEASE_SECONDS, bookId)
-    if (claimed) await this.#run(claimed)
+  /** Takes up the import of the book, or the oldest that nobody has; another copy may be quicker. */
+  async #claim(bookId?: number): Promise<void> {
+    const { db } = this.#options
+    const owner = randomUUID()
+    const claimed = await db.imports.claim(owner, LEASE_SECONDS, bookId)
+    if (claimed) this.#track(claimed.bookId, this.#run({ ...claimed, owner }))
   }
 
   #track(bookId: number, work: Promise<void>): void {
@@ -102,17 +101,25 @@ export class BookImport {
   }
 
   /** Stores segments batch by batch; each batch renews the lease, and none is stored once the lease or book is gone. */
-  async #run({ bookId, text, nextNumber, nextCharStart }: ClaimedImport): Promise<void> {
+  async #run({ bookId, owner, text, nextNumber, nextCharStart, attempts }: Claim): Promise<void> {
     const { db, thread, settling, log } = this.#options
+    if (attempts > MAX_ATTEMPTS) {
+      log.error({ bookId, attempts }, 'import given up')
+      await settling(bookId, () => db.imports.fail(bookId, owner))
+      return
+    }
     const started = performance.now()
     let number = nextNumber
     for await (const batch of thread.segments(text, nextCharStart)) {
-      if (this.#closed) return db.imports.release(bookId, this.#owner).then(() => undefined)
-      if (!(await db.imports.append(bookId, this.#owner, numbered(batch, number)))) return
+      if (this.#closed) {
+        await db.imports.release(bookId, owner)
+        return
+      }
+      if (!(await db.imports.append(bookId, owner, numbered(batch, number)))) return
       number += batch.length
-      await db.imports.extend(bookId, this.#owner, LEASE_SECONDS)
+      await db.imports.extend(bookId, owner, LEASE_SECONDS)
     }
-    if (!(await settling(bookId, () => db.imports.finish(bookId, this.#owner)))) return
+    if (!(await settling(bookId, () => db.imports.finish(bookId, owner)))) return
     log.info({ bookId, segments: number, elapsedMs: Math.round(performance.now() - started) }, 'book imported')
   }
 
