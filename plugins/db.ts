@@ -1,4 +1,5 @@
 import fastifyPostgres from '@fastify/postgres'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Database } from '../src/db/database.js'
 import { startEmbedded } from '../src/db/embedded.js'
@@ -27,6 +28,8 @@ export default fp(
     const url = app.config.databaseUrl ?? (await embedded())
     await migrate(url)
 
+    // @fastify/postgres would write into the `pg` of an application around us.
+    if (app.hasDecorator('pg')) app.decorate('pg', Object.create(null) as FastifyInstance['pg'])
     // Hooks run last in, first out: transactions end, then the pool, then the embedded server.
     await app.register(fastifyPostgres, {
       ...LIMITS,

@@ -1,7 +1,6 @@
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { AudioGenerator } from '../src/audio/generate.js'
-import type { CacheStats } from '../src/cache/cache.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -19,8 +18,8 @@ export default fp(
       const route = request.routeOptions.url ?? 'unknown'
       observeRequest({ method: request.method, route, status_code: reply.statusCode }, reply.elapsedTime / 1000)
     })
-    countCache(registry, () => app.ttsCache.stats())
-    measureGeneration(registry, app.audio.generator)
+    countCache(registry, app)
+    measureGeneration(registry, app)
     gauge(registry, 'lookahead_waiting', 'Stretches of segments that wait to be made ahead.', () => {
       return app.audio.lookahead.waiting
     })
@@ -43,7 +42,7 @@ function measureRequests(registry: Registry) {
 }
 
 /** The cache counts by itself; its counts are taken over whenever somebody asks. */
-function countCache(registry: Registry, stats: () => CacheStats): void {
+function countCache(registry: Registry, { ttsCache }: FastifyInstance): void {
   new Counter({
     name: 'cache_requests_total',
     help: 'Reads of the cache, by family, by the tier that answered, and by result.',
@@ -51,7 +50,7 @@ function countCache(registry: Registry, stats: () => CacheStats): void {
     registers: [registry],
     collect() {
       this.reset()
-      for (const [family, { memory, redis, misses }] of Object.entries(stats().families)) {
+      for (const [family, { memory, redis, misses }] of Object.entries(ttsCache.stats().families)) {
         this.inc({ family, tier: 'memory', result: 'hit' }, memory)
         this.inc({ family, tier: 'redis', result: 'hit' }, redis)
         this.inc({ family, tier: 'none', result: 'miss' }, misses)
@@ -64,14 +63,14 @@ function countCache(registry: Registry, stats: () => CacheStats): void {
     registers: [registry],
     collect() {
       this.reset()
-      this.inc(stats().redisErrors)
+      this.inc(ttsCache.stats().redisErrors)
     }
   })
-  gauge(registry, 'cache_memory_bytes', 'Bytes in the memory tier.', () => stats().memory.bytes)
-  gauge(registry, 'cache_memory_entries', 'Values in the memory tier.', () => stats().memory.entries)
+  gauge(registry, 'cache_memory_bytes', 'Bytes in the memory tier.', () => ttsCache.stats().memory.bytes)
+  gauge(registry, 'cache_memory_entries', 'Values in the memory tier.', () => ttsCache.stats().memory.entries)
 }
 
-function measureGeneration(registry: Registry, generator: AudioGenerator): void {
+function measureGeneration(registry: Registry, { audio: { generator } }: FastifyInstance): void {
   const generations = new Counter({
     name: 'audio_generations_total',
     help: 'Audios that this process made or failed to make.',

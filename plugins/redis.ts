@@ -35,8 +35,9 @@ export default fp(
     reportChanges(client, redis, app.log)
     app.addHook('onClose', () => quit(client))
     await started(client, redis.asked)
-    // @fastify/redis calls back only when its client is ready.
-    if (client.status === 'ready') await app.register(fastifyRedis, { client, closeClient: false })
+    // @fastify/redis calls back only when its client is ready, and refuses to stand beside a host's own.
+    const isFree = !app.hasDecorator('redis')
+    if (client.status === 'ready' && isFree) await app.register(fastifyRedis, { client, closeClient: false })
     else app.decorate('redis', client as FastifyRedis)
   },
   { name: 'redis', fastify: '5.x', dependencies: ['config'] }

@@ -12,7 +12,8 @@ export default fp(
   async app => {
     const { config, db } = app
     const cache = new TtsCache({
-      redis: app.hasDecorator('redis') ? app.redis : null,
+      // An application around us may have a `redis` of its own.
+      redis: config.redis.kind === 'off' ? null : app.redis,
       redisAsked: config.redis.kind === 'standalone' && config.redis.asked,
       memoryBytes: config.cacheMemoryBytes,
       publicUrl: app.publicUrl,
