@@ -35,8 +35,11 @@ export default fp(
 
     const freed = await release.sweep()
     if (freed > 0) log.info({ freed }, 'freed audio of books deleted by a process that died')
-    app.addHook('preClose', async () => lookahead.close())
-    app.addHook('onClose', () => generator.close())
+    // Before the server waits for its requests: those that wait for audio are answered 503 at once, not after WAIT_MS.
+    app.addHook('preClose', async () => {
+      lookahead.close()
+      await generator.close()
+    })
   },
   { name: 'audio', fastify: '5.x', dependencies: ['config', 'db', 'audio-store', 'speech', 'tts-cache'] }
 )

@@ -13,7 +13,8 @@ import {
   FencedError,
   QueueFullError,
   ShuttingDownError,
-  SpeechUnavailableError
+  SpeechUnavailableError,
+  VoiceNotFoundError
 } from '../errors.js'
 import type { SpeechEngine } from '../speech/engine.js'
 import { recipeOf, type SpokenText } from './recipe.js'
@@ -27,14 +28,15 @@ export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY]
 const LEASE_SECONDS = 15
 /** How often a copy that waits for another copy's audio looks again. */
 const POLL_MS = 250
-/** Audios waiting for their turn before new ones are refused (reliability rule 19). */
-const MAX_WAITING = 500
+/** Audios waiting for their turn before new ones are refused; the last places are kept for listeners (rule 19). */
+const MAX_WAITING: Record<Priority, number> = { [PRIORITY.listener]: 500, [PRIORITY.lookahead]: 400 }
 /** A recipe that failed rests 2 s, doubled by each failure in a row up to 60 s (reliability rule 16). */
 const RETRY_SECONDS = { first: 2, longest: 60 }
 
 interface Job {
   controller: AbortController
   textHash: Buffer
+  priority: Priority
   promise: Promise<ReadyAudio>
 }
 
@@ -90,15 +92,13 @@ export class AudioGenerator extends EventEmitter<GeneratorEvents> {
     const recipe = recipeOf(this.#engine, voice, spoken.text)
     const running = this.#jobs.get(recipe)
     if (running) {
-      if (priority === PRIORITY.listener) this.#hurry(recipe)
+      if (priority > running.priority) this.#hurry(recipe, running, priority)
       return running.promise
     }
-    if (this.#queue.size >= MAX_WAITING) throw new QueueFullError()
     const controller = new AbortController()
-    const promise = this.#obtain({ recipe, spoken, voice, signal: controller.signal }, priority).finally(() =>
-      this.#jobs.delete(recipe)
-    )
-    this.#jobs.set(recipe, { controller, textHash: spoken.textHash, promise })
+    const task = { recipe, spoken, voice, signal: controller.signal }
+    const promise = this.#obtain(task).finally(() => this.#jobs.delete(recipe))
+    this.#jobs.set(recipe, { controller, textHash: spoken.textHash, priority, promise })
     return promise
   }
 
@@ -127,31 +127,36 @@ export class AudioGenerator extends EventEmitter<GeneratorEvents> {
     await Promise.allSettled([...this.#jobs.values()].map(job => job.promise))
   }
 
-  #hurry(recipe: string): void {
-    // p-queue throws for an id that is not waiting any more: then it runs already, which is all that was wanted.
-    if (this.#queue.sizeBy({ priority: PRIORITY.lookahead }) === 0) return
+  #hurry(recipe: string, job: Job, priority: Priority): void {
+    job.priority = priority
     try {
-      this.#queue.setPriority(recipe, PRIORITY.listener)
+      this.#queue.setPriority(recipe, priority)
     } catch {
-      return
+      // Not in the queue: it runs already, or comes to the queue later, with the priority that it has by then.
     }
   }
 
-  async #obtain(task: Task, priority: Priority): Promise<ReadyAudio> {
+  /** Looks before it queues, so that a full queue refuses nobody whose audio is there. */
+  async #obtain(task: Task): Promise<ReadyAudio> {
+    const { recipe, spoken, voice, signal } = task
     for (;;) {
-      const ready = await this.#db.audios.findReady(task.spoken.textHash, task.voice.id)
+      const ready = await this.#db.audios.findReady(spoken.textHash, voice.id)
       if (ready) return ready
-      const { signal } = task
-      const audio = await this.#queue.add(() => this.#attempt(task), { id: task.recipe, priority, signal })
+      if (!voice.active) throw new VoiceNotFoundError(voice.id)
+      signal.throwIfAborted()
+      const priority = this.#jobs.get(recipe)?.priority ?? PRIORITY.lookahead
+      if (this.#queue.size >= MAX_WAITING[priority]) throw new QueueFullError()
+      const audio = await this.#queue.add(() => this.#attempt(task), { id: recipe, priority })
       if (audio) return audio
-      await delay(POLL_MS, null, { signal })
+      await delay(POLL_MS, null, { signal }).catch(() => signal.throwIfAborted())
     }
   }
 
   /** Claims the recipe and makes it; null when another copy holds the lease. */
   async #attempt(task: Task): Promise<ReadyAudio | null> {
+    task.signal.throwIfAborted()
     const owner = randomUUID()
-    const { recipe, spoken, voice, signal } = task
+    const { recipe, spoken, voice } = task
     const claim = await this.#db.audios.claim({
       recipe,
       textHash: spoken.textHash,
@@ -161,7 +166,6 @@ export class AudioGenerator extends EventEmitter<GeneratorEvents> {
       leaseSeconds: LEASE_SECONDS
     })
     if (!claim) return this.#refuseResting(recipe)
-    signal.throwIfAborted()
     return this.#holding({ ...task, lease: { recipe, owner, epoch: claim.epoch } })
   }
 
@@ -172,7 +176,7 @@ export class AudioGenerator extends EventEmitter<GeneratorEvents> {
     return null
   }
 
-  async #holding(task: Task & { lease: AudioLease }): Promise<ReadyAudio> {
+  async #holding(task: Task & { lease: AudioLease }): Promise<ReadyAudio | null> {
     const started = performance.now()
     const lost = new AbortController()
     const heartbeat = setInterval(() => void this.#extend(task.lease, lost), (LEASE_SECONDS / 3) * 1000)
@@ -182,10 +186,18 @@ export class AudioGenerator extends EventEmitter<GeneratorEvents> {
       this.emit('made', audio, performance.now() - started)
       return audio
     } catch (error) {
+      if (await this.#isOvertaken(task, error, lost.signal)) return null
       throw await this.#giveUp(task, error)
     } finally {
       clearInterval(heartbeat)
     }
+  }
+
+  /** Whether another copy makes this audio by now: its callers here wait for it as for any other. */
+  async #isOvertaken({ spoken, signal }: Task, error: unknown, lost: AbortSignal): Promise<boolean> {
+    if (signal.aborted || !(lost.aborted || error instanceof FencedError)) return false
+    const unheld = await this.#db.segments.unheld([spoken.textHash])
+    return unheld.length === 0
   }
 
   async #extend(lease: AudioLease, lost: AbortController): Promise<void> {

@@ -44,8 +44,7 @@ export class AudioLibrary {
     const audio = row === 'unknown' ? await store.open(recipe) : await this.#openReady(row)
     if (audio) return audio
     if (row === 'unknown') throw new DatabaseUnavailableError()
-    if (!row || row.state === 'freed' || !mayMake) return null
-    await this.#makeAgain(row)
+    if (!row || !mayMake || !(await this.#makeAgain(row))) return null
     return store.open(recipe)
   }
 
@@ -69,16 +68,23 @@ export class AudioLibrary {
     throw error
   }
 
-  async #makeAgain(audio: Audio): Promise<void> {
-    const { db, store, cache, generator, waitMs, log } = this.#options
-    const { recipe, textHash, voiceId, epoch } = audio
-    log.warn({ recipe }, 'audio file is missing or damaged, making it again')
-    await cache.invalidating(await staleKeys(db, textHash, voiceId), async () => {
-      if (await db.audios.lose(recipe, epoch)) await store.remove(recipe)
-    })
-    const [place] = await db.segments.holding(textHash)
+  /** False when no book has the text any more. */
+  async #makeAgain(audio: Audio): Promise<boolean> {
+    const { db, generator, waitMs } = this.#options
+    if (audio.state === 'ready') await this.#lose(audio)
+    const [place] = await db.segments.holding(audio.textHash)
     const segment = place && (await db.segments.get(place.bookId, place.number))
-    const voice = await db.voices.get(voiceId)
-    if (segment && voice) await generator.makeWithin(waitMs, segment, voice, PRIORITY.listener)
+    const voice = await db.voices.get(audio.voiceId)
+    if (!segment || !voice) return false
+    await generator.makeWithin(waitMs, segment, voice, PRIORITY.listener)
+    return true
+  }
+
+  async #lose(audio: Audio): Promise<void> {
+    const { db, store, cache, log } = this.#options
+    log.warn({ recipe: audio.recipe }, 'audio file is missing or damaged, making it again')
+    await cache.invalidating(await staleKeys(db, audio.textHash, audio.voiceId), () =>
+      db.audios.lose(audio, recipe => store.remove(recipe))
+    )
   }
 }

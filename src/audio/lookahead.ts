@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Database } from '../db/database.js'
 import type { Voice } from '../db/voices.js'
+import { QueueFullError } from '../errors.js'
 import { PRIORITY, type AudioGenerator } from './generate.js'
 
 /** Requests that may wait for one book. */
@@ -16,6 +18,9 @@ export interface Stretch {
   /** How many missing segments; Infinity: the whole book, the part before `from` last. */
   count: number
 }
+
+/** Pause before a full queue or a book that is still being imported is looked at again. */
+const RETRY_MS = 500
 
 interface Waiting {
   asked: Stretch
@@ -107,14 +112,33 @@ export class Lookahead {
       waiting.next = last + 1
       waiting.left -= numbers.length
     }
+    if (last === undefined && (await this.#isImporting(bookId))) {
+      await delay(RETRY_MS)
+      return
+    }
+    await Promise.allSettled(numbers.map(number => this.#make(reader, number)))
     const ended = last === undefined || waiting.left <= 0
     if (ended && !this.#wraps(waiting)) reader.waiting = reader.waiting.filter(other => other !== waiting)
-    await Promise.allSettled(numbers.map(number => this.#make(reader, number)))
   }
 
-  async #make({ bookId, voice }: Reader, number: number): Promise<void> {
-    const segment = await this.#db.segments.get(bookId, number)
-    if (segment) await this.#generator.make(segment, voice, PRIORITY.lookahead)
+  /** While the text is still being cut, the end of what is stored is not the end of the book. */
+  async #isImporting(bookId: number): Promise<boolean> {
+    const book = await this.#db.books.get(bookId)
+    return book?.state === 'pending' || book?.state === 'processing'
+  }
+
+  async #make(reader: Reader, number: number): Promise<void> {
+    const segment = await this.#db.segments.get(reader.bookId, number)
+    while (segment && reader.waiting.length > 0) {
+      try {
+        await this.#generator.make(segment, reader.voice, PRIORITY.lookahead)
+        return
+      } catch (error) {
+        // Listeners go first; what is refused now is asked for again, not passed over.
+        if (!(error instanceof QueueFullError)) throw error
+        await delay(RETRY_MS)
+      }
+    }
   }
 
   /** A whole book is read from the listener's place to the end, then from the start. */

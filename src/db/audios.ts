@@ -154,17 +154,23 @@ export class Audios {
   }
 
   /**
-   * A ready audio whose file is missing or damaged: it can be made again. With `epoch`, only when it is still the one that
-   * was looked at.
-   * @returns the row, or null when it was not ready.
+   * A ready audio whose file is missing or damaged can be made again, if it is still the one that was looked at. What is
+   * left of the file is removed while the row is locked: later, another copy's new file could stand there.
+   * @returns whether it was.
    */
-  async lose(recipe: string, epoch?: number): Promise<Audio | null> {
-    const [audio] = await this.#db.write<Audio>(
-      `UPDATE audios SET state = 'lost', epoch = epoch + 1
-       WHERE recipe = $1 AND state = 'ready' AND ($2::int IS NULL OR epoch = $2) RETURNING ${COLUMNS}`,
-      [recipe, epoch ?? null]
-    )
-    return audio ?? null
+  lose(
+    { recipe, epoch }: Pick<Audio, 'recipe' | 'epoch'>,
+    remove: (recipe: string) => Promise<void>
+  ): Promise<boolean> {
+    return this.#db.transaction(async tx => {
+      const rows = await tx.write(
+        `UPDATE audios SET state = 'lost', epoch = epoch + 1
+         WHERE recipe = $1 AND state = 'ready' AND epoch = $2 RETURNING id`,
+        [recipe, epoch]
+      )
+      if (rows.length > 0) await remove(recipe)
+      return rows.length > 0
+    })
   }
 
   /**

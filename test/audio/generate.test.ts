@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
@@ -14,6 +15,8 @@ const segmentOf = async ({ app }: TestApp, bookId: number, number = 0) => {
   return segment
 }
 const voiceOf = async ({ app }: TestApp) => app.audio.playback.voice('es', undefined)
+
+const spoken = (text: string) => ({ text, textHash: createHash('sha256').update(text).digest() })
 
 async function filesOf({ env }: TestApp): Promise<string[]> {
   const files = await readdir(path.join(env['DATA_DIR'] ?? '', 'audio'), { recursive: true })
@@ -114,22 +117,49 @@ t.test('an engine that fails is left alone for a while, then tried again', async
   t.equal(copy.engine.totalCalls, 2)
 })
 
-t.test('a holder that stalled past its lease discards its result', async t => {
+t.test('a holder that stalled past its lease takes what the other has made', async t => {
   const one = await buildTestApp(t)
   const two = await buildCopy(t, one.env)
   const book = await importBook(one.app, 'Una frase sola.')
   const [segment, voice] = [await segmentOf(one, book.id), await voiceOf(one)]
-  // Stalled: its heartbeat finds that the lease has run out and gone to another.
+  // Stalled: when it goes on, its lease has run out and gone to another.
   one.engine.before = async () => {
     one.engine.before = async () => {}
     await one.app.pg.query(`UPDATE audios SET lease_until = '-infinity'`)
     await two.app.audio.generator.make(segment, voice, PRIORITY.listener)
   }
-  const late = one.app.audio.generator.make(segment, voice, PRIORITY.listener)
-  await t.rejects(late, { code: 'FENCED' })
-  const { rows } = await one.app.pg.query('SELECT epoch, state FROM audios')
-  t.strictSame(rows[0], { epoch: 2, state: 'ready' })
+  const audio = await one.app.audio.generator.make(segment, voice, PRIORITY.listener)
+  t.match(audio, { epoch: 2, state: 'ready' })
+  t.equal(one.engine.totalCalls, 1, 'it is not made a third time')
   t.equal((await filesOf(one)).length, 1, 'no temporary file is left')
+})
+
+t.test('a full queue refuses new work, not audio that is there', async t => {
+  const copy = await buildTestApp(t)
+  const book = await importBook(copy.app, textOf(1))
+  const [segment, voice] = [await segmentOf(copy, book.id), await voiceOf(copy)]
+  const { generator } = copy.app.audio
+  await generator.make(segment, voice, PRIORITY.listener)
+  copy.engine.before = slowly(60_000)
+  const many = Array.from({ length: 510 }, (_, i) => generator.make(spoken(`Texto ${i}.`), voice, PRIORITY.listener))
+  const refusals: unknown[] = []
+  for (const making of many) making.catch((error: unknown) => refusals.push(error))
+  await waitFor(() => refusals.length > 0)
+  t.match(refusals[0], { code: 'QUEUE_FULL', statusCode: 429 })
+  t.match(await generator.make(segment, voice, PRIORITY.listener), { state: 'ready' })
+})
+
+t.test('a voice that is not active keeps its audio and makes no more', async t => {
+  const copy = await buildTestApp(t)
+  const book = await importBook(copy.app, textOf(2))
+  const voice = await voiceOf(copy)
+  const { generator } = copy.app.audio
+  await generator.make(await segmentOf(copy, book.id), voice, PRIORITY.listener)
+  const resting = { ...voice, active: false }
+  t.match(await generator.make(await segmentOf(copy, book.id), resting, PRIORITY.listener), { state: 'ready' })
+  await t.rejects(generator.make(await segmentOf(copy, book.id, 1), resting, PRIORITY.listener), {
+    code: 'VOICE_NOT_FOUND'
+  })
 })
 
 t.test('a book deleted while its audio is made leaves nothing', async t => {

@@ -20,7 +20,7 @@ t.test('every segment with the newest audio of its text in that voice', async t 
   const { id } = await createBook(db, 'a', 'b', 'a', 'c', 'd')
   await makeAudio(db, 'a')
   await makeAudio(db, 'b', 'v2')
-  await db.audios.lose((await makeAudio(db, 'c')).recipe)
+  await db.audios.lose(await makeAudio(db, 'c'), async () => {})
   await lease(db, claimOf('d'))
   const newer = { ...claimOf('a'), recipe: recipeOf('a, a new version of the engine') }
   await db.audios.publish({ ...(await lease(db, newer)), ...FACTS, durationMs: 9 }, async () => undefined)
