@@ -10,7 +10,8 @@ export interface SpokenText {
 
 /**
  * The recipe of an audio: everything that shapes its sound, hashed. It names the file, so an equal text read by the same
- * voice is one audio for all books, listeners and copies of the service, and a new engine version is a new audio.
+ * voice is one audio for all books, listeners and copies of the service, and the bytes under a name never change. A new
+ * engine version makes no audio again: what a text has in a voice is kept, whatever its recipe.
  * @returns SHA-256 in lower-case hexadecimal.
  */
 export function recipeOf(engine: { name: string; version: string }, voice: Voice, text: string): string {

@@ -33,7 +33,7 @@ export interface Speech {
 export interface SpeechEngine {
   /** Part of the recipe, e.g. `espeak`. */
   readonly name: string
-  /** Part of the recipe: a new version makes new audio, e.g. `0.3.5+1`. */
+  /** Part of the recipe, e.g. `0.3.5+1`: audio made from now on has another name, audio that exists is kept. */
   readonly version: string
   /** How many segments it speaks at the same time; more would only wait inside of it, out of order. */
   readonly concurrency: number

@@ -10,7 +10,7 @@ import { ProcessPool, type PoolLog } from './process-pool.js'
 
 const PACKAGE = '@echogarden/espeak-ng-emscripten'
 
-/** Part of the version: raise it when reading, pauses, loudness or voices change, so that all audio is made anew. */
+/** Part of the version: raise it when reading, pauses, loudness or voices change; audio that exists is kept. */
 const RECIPE_REVISION = 1
 
 /** Sentences with most of the sounds, three times: the engine's code takes that long to be compiled (1.2 s, measured). */

@@ -14,7 +14,10 @@ export interface EncodedAudio {
   samples: number
 }
 
-/** The format of every file, part of the recipe: raise the number behind it when the bytes change. */
+/**
+ * The format of every file, part of the recipe. All audio of a voice shares it, and audio that exists is kept: a format
+ * with another codec, sample rate or number of channels needs voices with new ids.
+ */
 export const AUDIO_FORMAT = 'mp3-mono-cbr48-lame3.100+1'
 
 /** Longest time of one file; a segment of 100 s takes about 0.7 s. */
