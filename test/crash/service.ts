@@ -1,0 +1,47 @@
+import { once } from 'node:events'
+import path from 'node:path'
+import { alive, end, freePort, startScript, waitFor, type Teardown } from '../helpers/processes.js'
+
+const SERVER = path.join(import.meta.dirname, '../../src/server.ts')
+
+/** The real server, in a process of its own, with the embedded database. */
+export interface Service {
+  /** Address without a slash at its end. */
+  url: string
+  /** SIGKILL: nothing is tidied up. Resolves when the process is gone. */
+  kill: () => Promise<void>
+  /** SIGTERM; resolves with the exit code and how long it took. */
+  stop: () => Promise<{ code: number | null; elapsedMs: number }>
+  output: () => string
+}
+
+/** Starts the server on a data folder and waits until it is ready. */
+export async function startService(t: Teardown, dataDir: string): Promise<Service> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const env = { PATH: process.env['PATH'], PORT: String(port), DATA_DIR: dataDir, REDIS_URL: 'off', PUBLIC_URL: url }
+  const server = startScript(t, [SERVER], { env })
+  const { child } = server
+  const output = () => server.output()
+  await waitFor(async () => {
+    if (!alive(child)) throw new Error(output())
+    return (await fetch(`${url}/health/ready`)).ok
+  }, 30_000)
+  const stop = async () => {
+    const started = performance.now()
+    const exit = alive(child) ? (once(child, 'exit') as Promise<[number | null]>) : null
+    child.kill('SIGTERM')
+    const [code] = (await exit) ?? [child.exitCode]
+    return { code, elapsedMs: performance.now() - started }
+  }
+  // Orderly, before what is left is killed: the database is no process of the test and would stay.
+  t.teardown(stop)
+  return { url, output, kill: () => end(child), stop }
+}
+
+export async function post(service: Service, payload: object): Promise<{ id: number; documento_id: string }> {
+  const headers = { 'content-type': 'application/json' }
+  const answer = await fetch(`${service.url}/libros`, { method: 'POST', headers, body: JSON.stringify(payload) })
+  if (answer.status !== 201) throw new Error(await answer.text())
+  return (await answer.json()) as { id: number; documento_id: string }
+}
