@@ -49,10 +49,15 @@ export function problemBody(status: number, [code, detail]: readonly [string, st
   }
 }
 
-/** The body for a status that Node or Fastify chose. */
+/**
+ * The body for a status that Node, Fastify or a plugin of it chose. A 403 is what @fastify/static makes of a path that
+ * leads out of its folder: nothing is there for anybody. Other refusals keep their status.
+ */
 export function frameworkProblem(status: number, requestId: string): ProblemBody {
-  const known = FRAMEWORK[status]
-  return known ? problemBody(status, known, requestId) : problemBody(500, DEFECT, requestId)
+  const shown = status === 403 ? 404 : status
+  const refusal = shown >= 400 && shown < 500 ? FRAMEWORK[400] : undefined
+  const known = FRAMEWORK[shown] ?? refusal
+  return known ? problemBody(shown, known, requestId) : problemBody(500, DEFECT, requestId)
 }
 
 /** The body for whatever a route or the framework threw; nothing of an unknown error gets into it. */

@@ -196,6 +196,7 @@ const badPaths: Refusal[] = [
   ].map(url => ({ name: url, request: url, ...VALID })),
   { name: 'unknown audio', request: `/audio/${'a'.repeat(64)}.mp3`, status: 404, code: 'AUDIO_NOT_FOUND' },
   { name: 'path traversal', request: '/audio/../../etc/passwd', status: 404 },
+  { name: 'a path out of the assets', request: '/docs/static/%2e%2e/%2e%2e/package.json', status: 404 },
   { name: 'broken percent-encoding', request: '/libros/%E0%A4%A', status: 400 },
   { name: 'an over-long id', request: `/libros/${'1'.repeat(2000)}`, status: 414 },
   { name: 'a double slash', request: '//libros/1', status: 404 },

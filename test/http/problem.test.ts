@@ -34,7 +34,9 @@ t.test('nothing of an unknown error is shown', async t => {
 
 t.test('what the framework refuses keeps its status', async t => {
   for (const status of [400, 404, 408, 413, 414, 415, 431, 503]) t.match(frameworkProblem(status, 'r1'), { status })
-  t.match(frameworkProblem(418, 'r1'), { status: 500, code: 'INTERNAL_ERROR' })
+  t.match(frameworkProblem(403, 'r1'), { status: 404, code: 'ROUTE_NOT_FOUND' })
+  t.match(frameworkProblem(418, 'r1'), { status: 418, code: 'BAD_REQUEST' })
+  for (const status of [200, 500, 502, 600]) t.match(frameworkProblem(status, 'r1'), { status: 500 })
 })
 
 t.test('every fault has a JSON Pointer', async t => {
