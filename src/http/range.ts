@@ -7,7 +7,7 @@ export type RangeResult = { kind: 'whole' } | { kind: 'part'; start: number; end
  * a suffix longer than the file, which the RFC answers with all of it.
  */
 export function chooseRange(header: string | undefined, size: number): RangeResult {
-  const parts = /^bytes=\s*(?:(\d{1,20})-(\d{0,20})|-(\d{1,20}))\s*$/.exec(header ?? '')
+  const parts = /^bytes=\s*(?:(\d{1,20})-(\d{0,20})|-(\d{1,20}))\s*$/i.exec(header ?? '')
   if (!parts) return { kind: 'whole' }
   const [, first, last, suffix] = parts
   if (first && last && Number(last) < Number(first)) return { kind: 'whole' }

@@ -12,6 +12,7 @@ const cases: [string | undefined, object][] = [
   ['bytes=0-0', part(0, 0)],
   ['bytes=0-99', part(0, 99)],
   ['bytes= 5-9 ', part(5, 9)],
+  ['Bytes=0-1', part(0, 1)],
   ['bytes=100-', part(100, 999)],
   ['bytes=-100', part(900, 999)],
   ['bytes=-1000', part(0, 999)],
