@@ -34,7 +34,7 @@ export const Environment = Type.Object({
   REDIS_PASSWORD: Type.Optional(secret(Type.String({ maxLength: 1024, description: 'a password' }))),
   REDIS_TLS: Type.Optional(Type.Boolean({ description: 'true or false' })),
   CACHE_MEMORY_MB: integer(128, 0, 65536),
-  MAX_TEXT_BYTES: integer(10_485_760, 1, 268_435_456),
+  MAX_TEXT_BYTES: integer(10_485_760, 1, 33_554_432),
   WAIT_MS: integer(7000, 0, 60_000),
   SPEECH_ENGINE: oneOf('espeak', ['espeak']),
   AUDIO_STORE: oneOf('file', ['file']),
@@ -115,6 +115,7 @@ export function readConfig(env: RawEnvironment, cwd: string = process.cwd()): Co
   refuseUnsupported(raw)
   const values = parse(withSecretFiles(raw))
   refuseForgottenDatabase(values, raw)
+  refuseUnknownAddress(values)
   return {
     host: values.HOST,
     port: values.PORT,
@@ -199,6 +200,13 @@ function refuseForgottenDatabase(values: Environment, raw: RawEnvironment): void
     throw new StartError(
       `${other} is set but DATABASE_URL is not; set DATABASE_URL, or unset ${other} to use the embedded database.`
     )
+  }
+}
+
+/** The URLs are in the cache before anybody knows which port the system chose. */
+function refuseUnknownAddress(values: Environment): void {
+  if (values.PORT === 0 && values.PUBLIC_URL === undefined) {
+    throw new StartError('PORT is 0 but PUBLIC_URL is not set; set PUBLIC_URL, or a port of your choice.')
   }
 }
 

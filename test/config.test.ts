@@ -69,6 +69,8 @@ for (const [env, expected] of redis) {
 const refused: [Record<string, string>, RegExp][] = [
   [{ PORT: 'abc' }, /^PORT is "abc"; allowed: an integer from 0 to 65535\.$/],
   [{ PORT: '70000' }, /^PORT is "70000"/],
+  [{ PORT: '0' }, /^PORT is 0 but PUBLIC_URL is not set/],
+  [{ MAX_TEXT_BYTES: '33554433' }, /^MAX_TEXT_BYTES is "33554433"; allowed: an integer from 1 to 33554432\.$/],
   [{ PORT: '3e3' }, /^PORT is "3e3"/],
   [{ LOG_LEVEL: 'loud' }, /^LOG_LEVEL is "loud"; allowed: fatal, error, warn/],
   [{ PUBLIC_URL: 'ftp://x' }, /^PUBLIC_URL is/],
