@@ -5,6 +5,7 @@ import { RETRY_AFTER_SECONDS, toProblem, type ProblemBody } from './problem.js'
 /** Sends a problem; errors are never stored by anybody. */
 function sendProblem(reply: FastifyReply, problem: ProblemBody): FastifyReply {
   if (problem.status === 429 || problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   return reply
     .code(problem.status)
     .header('x-request-id', reply.request.id)
