@@ -12,7 +12,7 @@ import type { TtsCache } from '../src/cache/cache.js'
 import { cacheStatus } from '../src/http/cache-status.js'
 import { matchesEtag } from '../src/http/etag.js'
 
-/** A request before its validation: whatever stands in the URL, as strings, or arrays of them for a repeated key. */
+/** A request before its validation: whatever stands in the URL, as strings. */
 export interface RawRequest {
   params: Readonly<Record<string, unknown>>
   query: Readonly<Record<string, unknown>>
@@ -21,7 +21,7 @@ export interface RawRequest {
 /** What a route says of its cached answers. */
 export interface RouteCache {
   /**
-   * The key of the answer, or null when the path and the query do not tell it alone (an alias, an absent voice) or are
+   * Asked only where no key of the query is given twice. The key of the answer, or null when the path and the query do not tell it alone (an alias, an absent voice) or are
    * not valid: then the request goes on to its validation and handler. Pure.
    */
   key: (request: RawRequest) => CacheKey | null
@@ -89,7 +89,10 @@ const completeAnswer: onSendHookHandler = (request, reply, payload, done) => {
 /** With a callback, so that a hit in memory waits for no turn of the event loop. */
 function answerHits(cache: TtsCache, route: RouteCache): onRequestHookHandler {
   return (request, reply, done) => {
-    const key = route.key(request as RawRequest)
+    const { params, query } = request as RawRequest
+    // A key given twice is refused by the validation, on what would be a hit, too.
+    const isPlain = Object.values(query).every(value => typeof value === 'string')
+    const key = isPlain ? route.key({ params, query }) : null
     const read = key && cache.peek(key)
     if (!read) done()
     else if (read instanceof Promise) void read.then(found => (found ? void reply.sendCached(found) : done()))

@@ -3,7 +3,7 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import { AudioNotFoundError, RangeNotSatisfiableError } from '../src/errors.js'
 import { chooseRange, ifRangeHolds } from '../src/http/range.js'
 import { matchesEtag } from '../src/http/etag.js'
-import { AudioFile } from '../src/schemas/parameters.js'
+import { AudioFile, NoQuery } from '../src/schemas/parameters.js'
 import { problems } from '../src/schemas/problem.js'
 
 /** Content-addressed: the bytes under a name never change. */
@@ -24,6 +24,7 @@ export default (async app => {
         summary: 'Get the bytes of an audio',
         description: 'MP3, whole or one byte range. The name is the hash of the recipe, so the bytes never change.',
         params: Type.Object({ file: AudioFile }),
+        querystring: NoQuery,
         response: {
           200: audio('The whole audio.'),
           206: audio('The range that was asked for.'),

@@ -10,7 +10,7 @@ import {
   toBookAudios,
   type QuickStart
 } from '../src/schemas/audio.js'
-import { BookId, JSON_BODY_LIMIT, Query, SegmentNumber, VoiceId } from '../src/schemas/parameters.js'
+import { BookId, JSON_BODY_LIMIT, NoQuery, Query, SegmentNumber, VoiceId } from '../src/schemas/parameters.js'
 import { NotModified, problems } from '../src/schemas/problem.js'
 
 /** Longest wait of `quick-start` for its first audio: its answer is due within 20 s (contract §4.3). */
@@ -27,7 +27,6 @@ type RawListQuery = Omit<Static<typeof ListQuery>, 'from'> & { from?: number | s
 /** Whether the query is one that the schema takes: a hit is served before validation. */
 function isValidQuery(query: Record<string, unknown>): boolean {
   return (
-    Object.values(query).every(value => typeof value === 'string') &&
     parseAutoGenerate(query.autoGenerate) !== null &&
     (query.from === undefined || parseSegmentNumber(query.from) !== null)
   )
@@ -97,6 +96,7 @@ export default (async app => {
         summary: 'Make the first audio and queue the next',
         description: 'Answers 200 when the first audio is ready, else 202 within 20 s: ask again after `retry-after`.',
         params: Params,
+        querystring: NoQuery,
         body: Type.Ref('QuickStart'),
         response: {
           200: Type.Ref('QuickStartResult'),

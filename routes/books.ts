@@ -1,7 +1,7 @@
 import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
 import { BookNotFoundError } from '../src/errors.js'
 import { DEFAULT_LANGUAGE, toBook, toSegment, type BookChanges, type NewBook } from '../src/schemas/books.js'
-import { BookId, JSON_BODY_LIMIT, Limit, Query } from '../src/schemas/parameters.js'
+import { BookId, JSON_BODY_LIMIT, Limit, NoQuery, Query } from '../src/schemas/parameters.js'
 import { NotModified, problems } from '../src/schemas/problem.js'
 
 const Params = Type.Object({ id: BookId })
@@ -23,6 +23,7 @@ export default (async app => {
           'As JSON, or as multipart/form-data with the text as one .txt file in UTF-8 named `archivo`. A short text is ' +
           '`listo` in the answer; a long one is imported behind it: ask for the book until its `estado` is `listo`.',
         security,
+        querystring: NoQuery,
         body: Type.Ref('NewBook'),
         response: { 201: Type.Ref('Book'), ...problems(401, 413, 415, 422) }
       }
@@ -67,6 +68,7 @@ export default (async app => {
         tags: ['books'],
         summary: 'Get the metadata of a book',
         params: Params,
+        querystring: NoQuery,
         response: { 200: Type.Ref('Book'), 304: NotModified, ...problems(404) }
       },
       config: { cache: { key: ({ params }) => app.ttsCache.keys.book(params.id) } }
@@ -93,6 +95,7 @@ export default (async app => {
         description: 'What is null or absent is kept.',
         security,
         params: Params,
+        querystring: NoQuery,
         body: Type.Ref('BookChanges'),
         response: { 200: Type.Ref('Book'), ...problems(401, 404, 413, 415) }
       }
@@ -110,6 +113,7 @@ export default (async app => {
   app.delete(
     '/libros/:id',
     {
+      bodyLimit: JSON_BODY_LIMIT,
       onRequest: app.requireWriteToken,
       schema: {
         operationId: 'deleteBook',
@@ -118,7 +122,8 @@ export default (async app => {
         description: 'Its queued work is cancelled, and audio that no other book uses goes too.',
         security,
         params: Params,
-        response: { 204: { type: 'null', description: 'It is gone.' }, ...problems(401, 404) }
+        querystring: NoQuery,
+        response: { 204: { type: 'null', description: 'It is gone.' }, ...problems(401, 404, 413, 415) }
       }
     },
     async (request, reply) => {

@@ -1,6 +1,7 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ShuttingDownError } from '../src/errors.js'
 import { within } from '../src/deadline.js'
+import { NoQuery } from '../src/schemas/parameters.js'
 import { problems } from '../src/schemas/problem.js'
 
 /** Every check is bounded: a hung dependency must not hang the report on it. */
@@ -46,6 +47,7 @@ export default (async app => {
         tags: ['operations'],
         summary: 'Tell how everything is',
         description: '`degraded` still serves; `down` is 503 with the same body.',
+        querystring: NoQuery,
         response: { ...problems(), 200: Type.Ref('Health'), 503: Type.Ref('Health') }
       }
     },
@@ -67,6 +69,7 @@ export default (async app => {
         tags: ['operations'],
         summary: 'Tell whether the process runs',
         description: 'Looks at nothing but the event loop: a restart would not mend a dependency.',
+        querystring: NoQuery,
         response: { 200: Type.Ref('Alive'), ...problems() }
       }
     },
@@ -81,6 +84,7 @@ export default (async app => {
         tags: ['operations'],
         summary: 'Tell whether to send traffic here',
         description: 'Started and not closing; what a dependency does is shown in `/health`, not judged here.',
+        querystring: NoQuery,
         response: { 200: Type.Ref('Alive'), ...problems() }
       }
     },

@@ -1,4 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { NoQuery } from '../src/schemas/parameters.js'
 import { problems } from '../src/schemas/problem.js'
 
 export default (async app => {
@@ -10,6 +11,7 @@ export default (async app => {
         tags: ['operations'],
         summary: 'Get the metrics',
         description: 'Prometheus text format.',
+        querystring: NoQuery,
         response: {
           200: { description: 'The metrics.', content: { 'text/plain': { schema: Type.String() } } },
           ...problems()

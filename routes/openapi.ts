@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { NoQuery } from '../src/schemas/parameters.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -7,7 +8,9 @@ declare module 'fastify' {
   }
 }
 
+const schema = { hide: true, querystring: NoQuery }
+
 export default async (app: FastifyInstance) => {
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
-  app.get('/openapi-3.0.json', { schema: { hide: true } }, async () => app.swagger30())
+  app.get('/openapi.json', { schema }, async () => app.swagger())
+  app.get('/openapi-3.0.json', { schema }, async () => app.swagger30())
 }

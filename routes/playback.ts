@@ -1,7 +1,7 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ValidationFailedError } from '../src/errors.js'
 import { toSegmentAudioInfo } from '../src/schemas/audio.js'
-import { DocumentRef, Query, SegmentNumber, VoiceId } from '../src/schemas/parameters.js'
+import { DocumentRef, NoQuery, Query, SegmentNumber, VoiceId } from '../src/schemas/parameters.js'
 import { NotModified, problems } from '../src/schemas/problem.js'
 
 interface Wanted {
@@ -41,6 +41,7 @@ export default (async app => {
         summary: 'Tell where the audio of a segment is',
         description: 'Made when it is missing; 503 with `retry-after` while that takes longer than the service waits.',
         params: Params,
+        querystring: NoQuery,
         response: { 200: Type.Ref('SegmentAudioInfo'), 304: NotModified, ...problems(404, 429) }
       },
       config: {

@@ -1,4 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { NoQuery } from '../src/schemas/parameters.js'
 import { problems } from '../src/schemas/problem.js'
 import { toVoice } from '../src/schemas/voices.js'
 
@@ -11,6 +12,7 @@ export default (async app => {
         tags: ['voices'],
         summary: 'List the voices',
         description: 'Every voice, in the order in which a default is chosen.',
+        querystring: NoQuery,
         response: { 200: Type.Ref('VoiceList'), ...problems() }
       },
       config: { cache: { key: () => app.ttsCache.keys.voices() } }

@@ -11,6 +11,9 @@ const MAX_QUERY_VALUE = 16_384
 export const Query = <T extends TProperties>(properties: T) =>
   Type.Object(properties, { additionalProperties: Type.String({ maxLength: MAX_QUERY_VALUE }) })
 
+/** The query of a route that reads none. */
+export const NoQuery = Query({})
+
 /** Largest `limit` of a page. */
 export const MAX_PAGE = 1000
 

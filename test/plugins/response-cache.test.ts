@@ -45,7 +45,7 @@ async function build(t: Teardown, redis: TtsCache | null = null): Promise<Servic
       schema: { params, querystring },
       config: {
         cache: {
-          key: request => (Array.isArray(request.query.from) ? null : cache.keys.book(request.params.id)),
+          key: request => cache.keys.book(request.params.id),
           beside: request => {
             service.beside.push(`${request.method} ${request.url}`)
             if (request.url.includes('fail')) throw new Error('beside')
