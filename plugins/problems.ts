@@ -17,7 +17,13 @@ export default fp(
     app.setErrorHandler(handleError)
     // Without a prefix the server's own handler serves (src/http/server.ts), and an application around us keeps its own.
     if (app.prefix) app.setNotFoundHandler(handleNotFound)
-    app.removeContentTypeParser('text/plain')
+    app.removeContentTypeParser(['text/plain', 'application/json'])
+    // Many clients name JSON on a DELETE, too: no body is no body, and the schema tells whether one is needed.
+    const parseJson = app.getDefaultJsonParser('error', 'error')
+    app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+      if (body === '') done(null, undefined)
+      else parseJson(request, String(body), done)
+    })
     app.addHook('onRequest', async (request, reply) => {
       reply.header('x-request-id', request.id)
     })

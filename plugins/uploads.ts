@@ -40,7 +40,8 @@ async function readForm(request: FastifyRequest, maxTextBytes: number): Promise<
   let text: string | undefined
   for await (const part of request.parts({ limits: { ...LIMITS, fileSize: maxTextBytes + 1 } })) {
     if (part.type === 'field') {
-      body[part.fieldname] = part.value
+      // A field that was left empty in a form.
+      if (part.value !== '') body[part.fieldname] = part.value
       continue
     }
     if (part.fieldname !== 'archivo' || text !== undefined) throw onlyOneFile()
@@ -50,9 +51,18 @@ async function readForm(request: FastifyRequest, maxTextBytes: number): Promise<
   return { ...body, texto: text }
 }
 
+/** A form is parsed by whoever reads it: a route that does not would take it for no body at all. */
+async function refuseForm(request: FastifyRequest): Promise<void> {
+  if (request.isMultipart()) throw new UnsupportedMediaTypeError('multipart forms')
+}
+
 export default fp(
   async app => {
     await app.register(multipart)
+    app.addHook('onRoute', route => {
+      const hooks = [route.preValidation ?? []].flat()
+      if (!hooks.includes(app.readBookForm)) route.preValidation = [refuseForm, ...hooks]
+    })
     app.decorate('readBookForm', async request => {
       if (!request.isMultipart()) return
       try {

@@ -103,6 +103,17 @@ const badQueries: Refusal[] = [
     ...VALID
   })),
   { name: 'autoGenerate twice', request: '/tts/libro/1/audios?autoGenerate=1&autoGenerate=2', ...VALID },
+  ...[
+    '/libros/1',
+    '/voices',
+    `/tts/audio/${uuid}/es-mx-f1/0`,
+    `/audio/${'a'.repeat(64)}.mp3`,
+    '/health',
+    '/health/live',
+    '/health/ready',
+    '/metrics',
+    '/openapi.json'
+  ].map(url => ({ name: `a key given twice: ${url}`, request: `${url}?cb=1&cb=2`, ...VALID })),
   { name: 'from=-1', request: '/tts/libro/1/audios?from=-1', ...VALID },
   { name: 'limit=0', request: '/libros?limit=0', ...VALID },
   { name: 'limit=1001', request: '/libros/1/segmentos?limit=1001', ...VALID },
@@ -184,6 +195,18 @@ const badForms: Refusal[] = [
   }
 ]
 
+const strayForms: Refusal[] = [
+  { name: 'a form for quick-start', request: { ...form(title), url: '/tts/libro/1/quick-start' }, status: 415 },
+  { name: 'a form for changes', request: { ...form(title), method: 'PUT', url: '/libros/1' }, status: 415 },
+  { name: 'a form for a deletion', request: { ...form(title), method: 'DELETE', url: '/libros/1' }, status: 415 },
+  { name: 'a form for no route', request: { ...form(title), url: '/nowhere' }, status: 404 },
+  {
+    name: 'a deletion with a large body',
+    request: { ...json({ text: 'x'.repeat(70_000) }), method: 'DELETE', url: '/libros/1' },
+    status: 413
+  }
+]
+
 const badPaths: Refusal[] = [
   ...[
     '/audio/..%2f..%2fetc%2fpasswd',
@@ -221,6 +244,7 @@ t.test('bad input is refused as a problem and changes nothing', async t => {
     ...badQueries,
     ...badBodies,
     ...badForms,
+    ...strayForms,
     ...badPaths
   ]) {
     const response = await app.inject(request)
@@ -235,6 +259,17 @@ t.test('bad input is refused as a problem and changes nothing', async t => {
   }
   t.strictSame(await contents(), before, 'nothing was stored')
   t.equal(engine.totalCalls, 0, 'nothing was made')
+})
+
+t.test('what clients send without need is no fault', async t => {
+  const { app } = await buildTestApp(t)
+  const empty = ['autor', 'idioma', 'descripcion'].map(name => part(name, ''))
+  const created = await app.inject(form(title, ...empty, file))
+  t.equal(created.statusCode, 201)
+  t.match(created.json(), { autor: null, idioma: 'es', descripcion: null })
+  const deletion = { ...typed('application/json', ''), method: 'DELETE', url: '/libros/1' } as const
+  t.equal((await app.inject(deletion)).statusCode, 204)
+  t.match(await app.inject(deletion), { statusCode: 404 })
 })
 
 t.test('every fault of the first faulty part is listed', async t => {
@@ -260,7 +295,7 @@ t.test('a write needs the write token where one is set, a read does not', async 
     's3cret-token',
     'Bearer s3cret-token2'
   ]) {
-    t.match(await attempt(wrong), { statusCode: 401 }, String(wrong))
+    t.match(await attempt(wrong), { statusCode: 401, headers: { 'www-authenticate': 'Bearer' } }, String(wrong))
   }
   t.match(await attempt('Bearer s3cret-token'), { statusCode: 201 })
   t.match(await attempt('bearer s3cret-token'), { statusCode: 201 })
