@@ -58,7 +58,8 @@ async function refuseForm(request: FastifyRequest): Promise<void> {
 
 export default fp(
   async app => {
-    await app.register(multipart)
+    // An application around us that reads forms itself hands its parser down: a second one is refused.
+    if (!app.hasRequestDecorator('parts')) await app.register(multipart)
     app.addHook('onRoute', route => {
       const hooks = [route.preValidation ?? []].flat()
       if (!hooks.includes(app.readBookForm)) route.preValidation = [refuseForm, ...hooks]

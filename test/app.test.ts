@@ -1,9 +1,11 @@
+import multipart from '@fastify/multipart'
 import fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { ttsCache } from '../src/app.js'
 import type { TtsCache } from '../src/cache/cache.js'
 import { readConfig } from '../src/config.js'
+import { form } from './helpers/answers.js'
 import { importBook, type CreatedBook } from './helpers/app.js'
 import { testDatabase } from './helpers/database.js'
 import { FakeEngine } from './helpers/fake-engine.js'
@@ -90,9 +92,16 @@ t.test('two registrations in one host that keeps what is its own', async t => {
 
 t.test('without a prefix the service lies beside the routes of the host', async t => {
   const app = await host()
+  await app.register(multipart, { limits: { fileSize: 1 } })
   await app.register(ttsCache, { config: await config('off'), engine })
   await app.ready()
   const book = await importBook(app, 'Hola.')
+  const upload = await app.inject({
+    method: 'POST',
+    url: '/libros',
+    ...form({ titulo: 'T' }, { name: 'x.txt', content: 'Hola.' })
+  })
+  t.equal(upload.statusCode, 201, 'a form, although the host reads forms in its own way')
   t.match(await app.inject(`/libros/${book.id}`), { statusCode: 200 })
   t.match((await app.inject('/libros/999')).json(), { code: 'BOOK_NOT_FOUND' })
   t.match((await app.inject('/nowhere')).json(), { host: 'not here' })
