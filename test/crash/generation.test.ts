@@ -74,60 +74,64 @@ async function check(t: Test, { folder, service, id }: Made): Promise<{ files: n
   return { files: files.size, rows: known.size }
 }
 
-t.test(`kill -9 during generation, ${ROUNDS} times; CRASH_SEED=${SEED} repeats it`, { timeout: 300_000 }, async t => {
-  const dataDir = await temporaryFolder(t)
-  const folder = path.join(dataDir, 'audio')
-  const random = randomOf(SEED)
-  let service = await startService(t, dataDir)
-  // Every segment has words of its own: nothing is made for one round by another.
-  const texto = Array.from(
-    { length: ROUNDS * AT_ONCE },
-    (_, i) => `${i}. ${excerpt.toString().slice(i * 100, i * 100 + 1300)}\n\n`
-  )
-  const { id } = await post(service, { titulo: 'Quijote', texto: texto.join('') })
-  await waitFor(
-    async () => ((await (await fetch(`${service.url}/libros/${id}`)).json()) as { estado: string }).estado === 'listo'
-  )
-  let adopted = 0
-  for (let round = 0; round < ROUNDS; round++) {
-    const written = watch(path.join(folder, 'tmp'))
-    const asked = Array.from({ length: AT_ONCE }, (_, i) =>
-      fetch(`${service.url}/tts/segment?libro=${id}&segment=${round * AT_ONCE + i}`).catch(() => null)
+t.test(
+  `kill -9 during generation, ${ROUNDS} times; CRASH_SEED=${SEED} repeats it`,
+  { timeout: 60_000 + 30_000 * ROUNDS },
+  async t => {
+    const dataDir = await temporaryFolder(t)
+    const folder = path.join(dataDir, 'audio')
+    const random = randomOf(SEED)
+    let service = await startService(t, dataDir)
+    // Every segment has words of its own: nothing is made for one round by another.
+    const texto = Array.from(
+      { length: ROUNDS * AT_ONCE },
+      (_, i) => `${i}. ${excerpt.toString().slice(i * 100, i * 100 + 1300)}\n\n`
     )
-    // Just before, while or after the first of them is published; or while others are.
-    await once(written, 'change')
-    const afterMs = Math.round(random() * (round % 2 ? 1500 : 30))
-    await delay(afterMs)
-    await service.kill()
-    written.close()
-    await Promise.all(asked)
-    service = await startService(t, dataDir)
-    const { files, rows } = await check(t, { folder, service, id })
-    adopted += files - rows
-    t.comment(`round ${round}: killed ${afterMs} ms after the first was written, ${files} files, ${rows} rows`)
+    const { id } = await post(service, { titulo: 'Quijote', texto: texto.join('') })
+    await waitFor(
+      async () => ((await (await fetch(`${service.url}/libros/${id}`)).json()) as { estado: string }).estado === 'listo'
+    )
+    let adopted = 0
+    for (let round = 0; round < ROUNDS; round++) {
+      const written = watch(path.join(folder, 'tmp'))
+      const asked = Array.from({ length: AT_ONCE }, (_, i) =>
+        fetch(`${service.url}/tts/segment?libro=${id}&segment=${round * AT_ONCE + i}`).catch(() => null)
+      )
+      // Just before, while or after the first of them is published; or while others are.
+      await once(written, 'change')
+      const afterMs = Math.round(random() * (round % 2 ? 1500 : 30))
+      await delay(afterMs)
+      await service.kill()
+      written.close()
+      await Promise.all(asked)
+      service = await startService(t, dataDir)
+      const { files, rows } = await check(t, { folder, service, id })
+      adopted += files - rows
+      t.comment(`round ${round}: killed ${afterMs} ms after the first was written, ${files} files, ${rows} rows`)
+    }
+    t.ok((await listOf(service, id)).length > 0, 'some were made between the crashes')
+    t.comment(`${adopted} files without a row were met`)
+
+    const segment = `${service.url}/tts/segment?libro=${id}&segment=0`
+    await waitFor(async () => (await fetch(segment)).status === 200, 30_000)
+    t.pass('what was cut off is made in the end')
+    const temporary = await readdir(path.join(folder, 'tmp'))
+    t.ok(temporary.length <= ROUNDS * AT_ONCE)
+
+    const generating = fetch(`${service.url}/tts/libro/${id}/audios?autoGenerate=all`)
+    t.equal((await generating).status, 200)
+    await waitFor(async () => {
+      const health = (await (await fetch(`${service.url}/health`)).json()) as { checks: { jobs: { running: number } } }
+      return health.checks.jobs.running > 0
+    })
+    t.ok(await postmasters(dataDir), 'the database runs')
+    const { code, elapsedMs } = await service.stop()
+    t.equal(code, 0, service.output())
+    t.ok(elapsedMs < 10_000, `stopped in ${Math.round(elapsedMs)} ms`)
+    t.notOk(await postmasters(dataDir), 'the database was stopped')
+    t.notMatch(service.output(), /unhandled|"level":50/i)
   }
-  t.ok((await listOf(service, id)).length > 0, 'some were made between the crashes')
-  t.comment(`${adopted} files without a row were met`)
-
-  const segment = `${service.url}/tts/segment?libro=${id}&segment=0`
-  await waitFor(async () => (await fetch(segment)).status === 200, 30_000)
-  t.pass('what was cut off is made in the end')
-  const temporary = await readdir(path.join(folder, 'tmp'))
-  t.ok(temporary.length <= ROUNDS * AT_ONCE)
-
-  const generating = fetch(`${service.url}/tts/libro/${id}/audios?autoGenerate=all`)
-  t.equal((await generating).status, 200)
-  await waitFor(async () => {
-    const health = (await (await fetch(`${service.url}/health`)).json()) as { checks: { jobs: { running: number } } }
-    return health.checks.jobs.running > 0
-  })
-  t.ok(await postmasters(dataDir), 'the database runs')
-  const { code, elapsedMs } = await service.stop()
-  t.equal(code, 0, service.output())
-  t.ok(elapsedMs < 10_000, `stopped in ${Math.round(elapsedMs)} ms`)
-  t.notOk(await postmasters(dataDir), 'the database was stopped')
-  t.notMatch(service.output(), /unhandled|"level":50/i)
-})
+)
 
 const postmasters = async (dataDir: string): Promise<boolean> =>
   (await readdir(dataDir, { recursive: true })).some(file => path.basename(file) === 'postmaster.pid')
