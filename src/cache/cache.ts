@@ -1,12 +1,14 @@
 import type { Redis } from 'ioredis'
 import { ReadCounter, type ReadStats } from './cache-stats.js'
 import type { CacheRead } from './cache-tier.js'
-import { cacheKeys, type CacheKey } from './keys.js'
+import { cacheKeys, familyPrefixes, type CacheKey } from './keys.js'
 import { MemoryTier } from './memory-tier.js'
 import { ReadThrough, type Loader } from './read-through.js'
 import { readRedisStatus, type RedisStatus } from './redis-status.js'
 import { RedisTier } from './redis-tier.js'
-import type { CacheLog } from './redis-trust.js'
+import { DATABASE_KEY, type CacheLog } from './redis-trust.js'
+import { TrackedMemory } from './tracked-memory.js'
+import { RedisTracking } from './tracking.js'
 
 export interface TtsCacheOptions {
   /** Null: the memory tier serves alone. The client stays its owner's. */
@@ -38,6 +40,8 @@ export interface CacheStats extends ReadStats {
   memory: MemoryStatus
   /** Redis commands that failed, and values that were dropped because nobody could read them. */
   redisErrors: number
+  /** Whether changes that others make in Redis are heard. */
+  tracked: boolean
 }
 
 /** The shared tier as the health route shows it; `connected` is true while Redis answers and is used. */
@@ -47,10 +51,6 @@ export interface CacheStatus extends RedisStatus, Pick<ReadStats, 'hits' | 'miss
   asked: boolean
 }
 
-/** Without news from Redis an entry in memory may be old: for this long with a Redis, and without one (contract §3). */
-const AGE_WITH_REDIS_MS = 1000
-const AGE_ALONE_MS = 5000
-
 /** Reads through memory, Redis and a loader; drops what changes. The only writer of cached values. */
 export class TtsCache {
   /** Builders of the keys that `peek`, `read`, `invalidating` and `invalidate` take. */
@@ -58,22 +58,25 @@ export class TtsCache {
   readonly #options: TtsCacheOptions
   readonly #memory: MemoryTier
   readonly #redis: RedisTier | null
+  readonly #tracking: RedisTracking | null
   readonly #counter = new ReadCounter()
   readonly #reads: ReadThrough
 
   constructor(options: TtsCacheOptions) {
     const { redis: client, now = () => performance.now() } = options
     this.#options = options
-    const maxAgeMs = () => (this.#redis?.usable ? AGE_WITH_REDIS_MS : AGE_ALONE_MS)
     const onTrusted = () => this.#reads.forgetAll()
-    this.#memory = new MemoryTier({ maxBytes: options.memoryBytes, maxAgeMs, now })
+    const redisUsable = () => this.#redis?.usable === true
     this.#redis = client ? new RedisTier({ ...options, client, now, onTrusted }) : null
-    this.#reads = new ReadThrough({ memory: this.#memory, redis: this.#redis, counter: this.#counter, now })
+    this.#tracking = client ? this.#track(client, now) : null
+    this.#memory = new MemoryTier({ maxBytes: options.memoryBytes, now })
+    const memory = new TrackedMemory({ memory: this.#memory, tracking: this.#tracking, redisUsable, now })
+    this.#reads = new ReadThrough({ memory, redis: this.#redis, counter: this.#counter, now })
   }
 
   /** Resolves when it is known whether Redis can be used; before that, reads pass it by. */
   async ready(): Promise<void> {
-    await this.#redis?.check()
+    await Promise.all([this.#redis?.check(), this.#tracking?.settled])
   }
 
   /** The answer if a tier has it: at once from memory, else with a promise from Redis. Never rejects. */
@@ -144,7 +147,12 @@ export class TtsCache {
   }
 
   stats(): CacheStats {
-    return { ...this.#counter.read(), memory: this.memoryStatus(), redisErrors: this.#redis?.errors ?? 0 }
+    return {
+      ...this.#counter.read(),
+      memory: this.memoryStatus(),
+      redisErrors: this.#redis?.errors ?? 0,
+      tracked: this.#tracking?.armed === true
+    }
   }
 
   memoryStatus(): MemoryStatus {
@@ -161,10 +169,29 @@ export class TtsCache {
     return { ...status, connected, mode, asked, hits, misses, hitRatio }
   }
 
-  /** Ends the timers; the Redis client is closed by whoever made it. */
+  /** Ends the timers and the tracking connection; the Redis client is closed by whoever made it. */
   close(): void {
+    this.#tracking?.close()
     this.#redis?.close()
     this.#reads.forgetAll()
+  }
+
+  #track(client: Redis, now: () => number): RedisTracking {
+    return new RedisTracking({
+      client,
+      now,
+      log: this.#options.log,
+      prefixes: [...familyPrefixes, DATABASE_KEY],
+      onChanged: keys => {
+        this.#reads.changed(keys as CacheKey[])
+        if (keys.includes(DATABASE_KEY)) this.#redis?.doubt()
+      },
+      onFlushed: () => {
+        this.#reads.forgetAll()
+        this.#redis?.doubt()
+      },
+      onArmed: () => this.#reads.forgetAll()
+    })
   }
 
   async #listsOf(bookId: number | string): Promise<(CacheKey | null)[]> {

@@ -67,6 +67,9 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   }
 }
 
+/** What the keys of each family begin with; none of them begins with another one. */
+export const familyPrefixes: readonly string[] = Object.keys(FAMILIES).map(name => `${name}:`)
+
 /** The family of a key. */
 export function familyOf(key: CacheKey): Family {
   return FAMILIES[key.slice(0, key.indexOf(':'))] as Family

@@ -5,8 +5,6 @@ import type { CacheKey } from './keys.js'
 export interface MemoryTierOptions {
   /** Bound of all entries together; 0 turns the tier off. */
   maxBytes: number
-  /** Longest time that an entry may be served without asking further, milliseconds, at the moment of storing it. */
-  maxAgeMs: () => number
   /** Monotonic clock, milliseconds. */
   now: () => number
 }
@@ -51,7 +49,7 @@ export class MemoryTier implements CacheTier {
   }
 
   set(key: CacheKey, entry: CacheEntry): boolean {
-    const ttl = Math.floor(Math.min(this.#options.maxAgeMs(), entry.expiresAt - this.#options.now()))
+    const ttl = Math.floor(entry.expiresAt - this.#options.now())
     if (!this.#entries || ttl < 1) return false
     return this.#entries.set(key, entry, { ttl }).has(key)
   }

@@ -3,9 +3,9 @@ import type { ReadCounter } from './cache-stats.js'
 import type { CacheEntry, CacheRead, TierName } from './cache-tier.js'
 import { etagOf } from './codec.js'
 import { familyOf, type CacheKey } from './keys.js'
-import type { MemoryTier } from './memory-tier.js'
 import type { Claim, RedisTier } from './redis-tier.js'
 import { SingleFlight, type Flight } from './single-flight.js'
+import type { TrackedMemory } from './tracked-memory.js'
 
 /** What a loader has made. */
 export interface Loaded {
@@ -19,11 +19,20 @@ export interface Loaded {
 export type Loader = () => Promise<Loaded>
 
 export interface ReadThroughOptions {
-  memory: MemoryTier
+  memory: TrackedMemory
   redis: RedisTier | null
   counter: ReadCounter
   /** Monotonic clock, milliseconds. */
   now: () => number
+}
+
+/** A loader that runs. */
+interface Loading {
+  flight: Flight
+  /** When it began, milliseconds: what it reads is not older. */
+  since: number
+  /** What stands at the key meanwhile; null without a part of Redis in it. */
+  lease: string | null
 }
 
 /** Pauses of one who meets the lease of another, milliseconds; then the value is loaded and not stored. */
@@ -34,12 +43,13 @@ const JITTER = 0.1
 
 /** Memory, then Redis, then the loader; what was invalidated on the way is answered but kept nowhere. */
 export class ReadThrough {
-  readonly #memory: MemoryTier
+  readonly #memory: TrackedMemory
   readonly #redis: RedisTier | null
   readonly #counter: ReadCounter
   readonly #now: () => number
   readonly #fetches = new SingleFlight<CacheEntry | undefined>()
   readonly #loads = new SingleFlight<CacheRead>()
+  readonly #loading = new Map<CacheKey, Loading>()
 
   constructor({ memory, redis, counter, now }: ReadThroughOptions) {
     this.#memory = memory
@@ -78,6 +88,21 @@ export class ReadThrough {
     this.#memory.delete(keys)
   }
 
+  /**
+   * `forget` for keys of which it was heard that somebody has changed them. Our own leases come back like this, too:
+   * whoever loads under one goes on as long as it stands. Messages are merged on their way, so that they cannot be told
+   * apart otherwise.
+   */
+  changed(keys: readonly CacheKey[]): void {
+    this.#fetches.detach(keys)
+    this.#memory.delete(keys)
+    for (const key of keys) {
+      // A loader that has not begun yet will read what was changed.
+      const loading = this.#loading.get(key)
+      if (loading) void this.#detachUnlessHeld(key, loading)
+    }
+  }
+
   /** `forget` for every key. */
   forgetAll(): void {
     this.#fetches.detachAll()
@@ -99,7 +124,7 @@ export class ReadThrough {
   #fetch(key: CacheKey): Promise<CacheEntry | undefined> {
     return this.#fetches.run(key, async flight => {
       const entry = await this.#redis?.get(key)
-      if (entry && !flight.detached) this.#memory.set(key, entry)
+      if (entry && !flight.detached) this.#memory.keepRead(key, entry)
       return entry
     })
   }
@@ -107,17 +132,24 @@ export class ReadThrough {
   async #load(key: CacheKey, loader: Loader, flight: Flight): Promise<CacheRead> {
     const claim = await this.#claim(key)
     if (claim.kind === 'found') return this.#hit(claim.entry, 'redis')
-    let lease = claim.kind === 'owned' ? claim.lease : null
+    const loading = { flight, since: this.#now(), lease: claim.kind === 'owned' ? claim.lease : null }
+    if (!flight.detached) this.#loading.set(key, loading)
+    let stored = false
     try {
       const { value, cacheable = true } = await loader()
       const answer = miss(value)
-      if (!cacheable || claim.kind === 'foreign' || flight.detached) return answer
-      const stored = await this.#store(key, answer, { lease, flight })
-      if (stored) lease = null
+      if (cacheable && claim.kind !== 'foreign' && !flight.detached) stored = await this.#store(key, answer, loading)
       return { ...answer, stored }
     } finally {
-      if (lease !== null) void this.#redis?.release(key, lease)
+      if (this.#loading.get(key) === loading) this.#loading.delete(key)
+      if (loading.lease !== null && !stored) void this.#redis?.release(key, loading.lease)
     }
+  }
+
+  async #detachUnlessHeld(key: CacheKey, loading: Loading): Promise<void> {
+    const held = loading.lease !== null && (await this.#redis?.holds(key, loading.lease))
+    // By now it may have ended, and another one may run.
+    if (!held && this.#loading.get(key) === loading) this.#loads.detach([key])
   }
 
   /** The right to fill the key in Redis; waits shortly for somebody else who has it. */
@@ -134,18 +166,18 @@ export class ReadThrough {
     return claim
   }
 
-  /** A value whose lease is gone is as old as what took the lease away: it is stored nowhere, memory included. */
-  async #store(
-    key: CacheKey,
-    { body, etag }: CacheRead,
-    { lease, flight }: { lease: string | null; flight: Flight }
-  ): Promise<boolean> {
+  /**
+   * Stores a value in Redis, from where the next read takes it into memory: only what was read after the last message is
+   * known to be no older than it. A value whose lease is gone is as old as what took the lease away: it is stored nowhere.
+   */
+  async #store(key: CacheKey, { body, etag }: CacheRead, { flight, since, lease }: Loading): Promise<boolean> {
     const ttlMs = familyOf(key).ttlMs * (1 - Math.random() * JITTER)
     const entry = { body, etag, expiresAt: this.#now() + ttlMs }
-    const filled = this.#redis && lease !== null ? await this.#redis.set(key, entry, lease) : false
-    const refused = lease !== null && !filled && this.#redis?.usable === true
-    if (flight.detached || refused) return false
-    return this.#memory.set(key, entry) || filled
+    if (lease !== null) {
+      const filled = await this.#redis?.set(key, entry, lease)
+      if (filled || this.#redis?.usable) return filled === true && !flight.detached
+    }
+    return !flight.detached && this.#memory.keepLoaded(key, entry, since)
   }
 }
 

@@ -38,6 +38,7 @@ return false`
 const FILL = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
+const HOLDS = `return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0`
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 0`
 
@@ -72,6 +73,11 @@ export class RedisTier implements CacheTier {
     return this.#trust.check()
   }
 
+  /** Stops the use of Redis until it has shown again whose values it holds. */
+  doubt(): void {
+    this.#trust.doubt()
+  }
+
   close(): void {
     this.#trust.close()
   }
@@ -103,6 +109,12 @@ export class RedisTier implements CacheTier {
     const ttl = Math.floor(entry.expiresAt - this.#options.now())
     if (ttl < 1) return false
     const [reply] = await this.#send([['eval', FILL, 1, key, lease, encode(entry.body), ttl]])
+    return reply?.value === 1
+  }
+
+  /** Whether a lease of ours stands at its key still: nothing was changed there since it was given. */
+  async holds(key: CacheKey, lease: string): Promise<boolean> {
+    const [reply] = await this.#send([['eval', HOLDS, 1, key, lease]])
     return reply?.value === 1
   }
 

@@ -19,7 +19,7 @@ export interface RedisTrustOptions {
 }
 
 /** Id of the database that the values in this Redis were made from. */
-const DATABASE_KEY = 'tts:database'
+export const DATABASE_KEY = 'tts:database'
 
 /** A Redis that is cleared and taken by another database is noticed after this time. */
 const CHECK_MS = 2000
@@ -93,7 +93,8 @@ export class RedisTrust {
     if (sound === true && doubts === this.#doubts) this.#trust()
     if (sound === 'refused' || this.#trusted) return
     clearTimeout(this.#retry)
-    this.#retry = setTimeout(() => void this.check(), RETRY_MS).unref()
+    // Only a doubt that came meanwhile speaks against a Redis that is sound.
+    this.#retry = setTimeout(() => void this.check(), sound ? 0 : RETRY_MS).unref()
   }
 
   #trust(): void {

@@ -5,7 +5,6 @@ import redisPlugin from '../../plugins/redis.js'
 import { TtsCache, type TtsCacheOptions } from '../../src/cache/cache.js'
 import { cacheKeys, type CacheKey } from '../../src/cache/keys.js'
 import type { Config } from '../../src/config.js'
-import type { TestRedis } from '../helpers/redis.js'
 import type { Teardown } from '../helpers/processes.js'
 
 export const PUBLIC_URL = 'http://tts.test/base'
@@ -17,6 +16,14 @@ export function key(made: CacheKey | null): CacheKey {
 }
 export const book = (id: number): CacheKey => key(cacheKeys.book(id))
 
+/** Where a Redis, or the proxy in front of it, listens. */
+export interface RedisAddress {
+  host: string
+  port: number
+  username?: string
+  password?: string
+}
+
 export interface Copy {
   cache: TtsCache
   client: Redis
@@ -25,7 +32,11 @@ export interface Copy {
 }
 
 /** One copy of the service as far as the cache goes, with the production client of `plugins/redis.ts`. */
-export async function startCopy(t: Teardown, redis: TestRedis, options: Partial<TtsCacheOptions> = {}): Promise<Copy> {
+export async function startCopy(
+  t: Teardown,
+  redis: RedisAddress,
+  options: Partial<TtsCacheOptions> = {}
+): Promise<Copy> {
   const client = await productionClient(t, redis)
   const lines: string[] = []
   const write = (line: string) => void lines.push(line)
@@ -45,10 +56,10 @@ export async function startCopy(t: Teardown, redis: TestRedis, options: Partial<
 }
 
 /** The client as `plugins/redis.ts` makes it. */
-export async function productionClient(t: Teardown, { host, port }: TestRedis): Promise<Redis> {
+export async function productionClient(t: Teardown, address: RedisAddress): Promise<Redis> {
   const app = fastify()
   const config = {
-    redis: { kind: 'standalone', asked: true, host, port, username: null, password: null, tls: false, database: 0 }
+    redis: { kind: 'standalone', asked: true, username: null, password: null, tls: false, database: 0, ...address }
   }
   await app.register(fp(async scope => void scope.decorate('config', config as unknown as Config), { name: 'config' }))
   await app.register(redisPlugin)
@@ -58,7 +69,7 @@ export async function productionClient(t: Teardown, { host, port }: TestRedis): 
 }
 
 /** A client of somebody else: an operator, another program. */
-export function operator(t: Teardown, { port }: TestRedis): Redis {
+export function operator(t: Teardown, { port }: RedisAddress): Redis {
   const client = new Redis({ port, host: '127.0.0.1', protocol: 2 })
   client.on('error', () => {
     // The tests kill its server.
