@@ -22,7 +22,7 @@ export default fp(
     const parseJson = app.getDefaultJsonParser('error', 'error')
     app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
       if (body === '') done(null, undefined)
-      else parseJson(request, String(body), done)
+      else void parseJson(request, String(body), done)
     })
     app.addHook('onRequest', async (request, reply) => {
       reply.header('x-request-id', request.id)
