@@ -2,10 +2,12 @@ import type { TtsCache } from '../cache/cache.js'
 import { cacheKeys, type CacheKey } from '../cache/keys.js'
 import type { Book } from '../db/books.js'
 import type { Database } from '../db/database.js'
+import type { FreedAudio } from '../db/unused-audios.js'
 import type { Voice } from '../db/voices.js'
 import type { AudioStore } from '../storage/audio-store.js'
 import type { AudioGenerator } from './generate.js'
 import type { Lookahead } from './lookahead.js'
+import { staleKeys } from './stale-keys.js'
 
 /** Texts freed in one go at start; a book of 2 MB has 1,500. */
 const ORPHANS_AT_ONCE = 500
@@ -59,7 +61,18 @@ export class Release {
 
   async #free(textHashes: readonly Buffer[]): Promise<number> {
     const { db, store } = this.#options
-    const freed = await db.audios.freeText(textHashes, recipe => store.remove(recipe))
+    const freed = await db.audios.freeText(textHashes, {
+      remove: recipe => store.remove(recipe),
+      committed: audios => this.#forget(audios)
+    })
     return freed.length
+  }
+
+  /** A book with the same text that came while the audio was being freed may have cached it. */
+  async #forget(audios: readonly FreedAudio[]): Promise<void> {
+    const { db, cache } = this.#options
+    const keys: (CacheKey | null)[] = []
+    for (const { textHash, voiceId } of audios) keys.push(...(await staleKeys(db, textHash, voiceId)))
+    await cache.invalidate(keys)
   }
 }

@@ -1,5 +1,5 @@
 import type { Connection, Queryable } from './connection.js'
-import { findOrphans, freeText, type FreedAudio } from './unused-audios.js'
+import { findOrphans, freeText, type FreedAudio, type Freeing } from './unused-audios.js'
 
 /** `freed`: no book had the text any more. `lost`: the file was missing or damaged. Both can be made again. */
 export type AudioState = 'making' | 'ready' | 'failed' | 'freed' | 'lost'
@@ -175,11 +175,11 @@ export class Audios {
 
   /**
    * Frees the audios of those texts that no segment has: raises their epoch, and calls `remove` for each file while its
-   * row is locked.
-   * @returns the freed ones, for the caches.
+   * row is locked, and `committed` with each batch that is freed.
+   * @returns the freed ones.
    */
-  freeText(textHashes: readonly Buffer[], remove: (recipe: string) => Promise<void>): Promise<FreedAudio[]> {
-    return freeText(this.#db, textHashes, remove)
+  freeText(textHashes: readonly Buffer[], freeing: Freeing): Promise<FreedAudio[]> {
+    return freeText(this.#db, textHashes, freeing)
   }
 
   /** Hashes of texts to pass to `freeText` at the start: a crash came between deleting their book and freeing them. */

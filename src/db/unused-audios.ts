@@ -10,6 +10,14 @@ export interface FreedAudio {
 /** Rows that are locked at a time: removing so many files stays far within the pool's time limits. */
 const BATCH = 20
 
+/** What happens to an audio that is freed. */
+export interface Freeing {
+  /** Removes its file, while its row is locked. */
+  remove: (recipe: string) => Promise<void>
+  /** Called when some were freed for good, so that caches forget them. */
+  committed?: ((freed: readonly FreedAudio[]) => Promise<void>) | undefined
+}
+
 /**
  * Frees the audios of texts that no segment has: fences off whoever makes them and removes their files. A text that has
  * come back in the meantime keeps its audio.
@@ -17,7 +25,7 @@ const BATCH = 20
 export async function freeText(
   db: Connection,
   textHashes: readonly Buffer[],
-  remove: (recipe: string) => Promise<void>
+  { remove, committed }: Freeing
 ): Promise<FreedAudio[]> {
   const candidates = await db.read<{ id: number }>(
     `SELECT id FROM audios WHERE text_hash = ANY ($1::bytea[]) AND state <> 'freed' ORDER BY id`,
@@ -26,7 +34,9 @@ export async function freeText(
   const ids = candidates.map(({ id }) => id)
   const freed: FreedAudio[] = []
   for (let start = 0; start < ids.length; start += BATCH) {
-    freed.push(...(await freeBatch(db, ids.slice(start, start + BATCH), remove)))
+    const batch = await freeBatch(db, ids.slice(start, start + BATCH), remove)
+    await committed?.(batch)
+    freed.push(...batch)
   }
   return freed
 }

@@ -9,6 +9,7 @@ const open = async (t: Parameters<typeof openDatabase>[0]) => {
   return { url, expire, db: await openDatabase(t, url), other: await openDatabase(t, url) }
 }
 const link = async () => undefined
+const remove = async () => undefined
 
 t.test('made once, found by its text in any book', async t => {
   const { db } = await open(t)
@@ -120,13 +121,16 @@ t.test('audio of a deleted text is freed, of one that another book has it is kep
   await makeAudio(db, 'uno', 'v2')
   const removed = await db.books.remove(book.id)
   const files: string[] = []
-  const freed = await db.audios.freeText(removed?.textHashes ?? [], async recipe => void files.push(recipe))
+  const freed = await db.audios.freeText(removed?.textHashes ?? [], { remove: async recipe => void files.push(recipe) })
   t.strictSame(files.sort(), [recipeOf('uno'), recipeOf('uno', 'v2')].sort())
   t.strictSame(freed.map(audio => audio.voiceId).sort(), ['v1', 'v2'])
   t.strictSame(freed[0]?.textHash, sha256('uno'))
   t.match(await db.audios.get(recipeOf('uno')), { state: 'freed', epoch: 2 })
   t.match(await db.audios.get(recipeOf('dos')), { state: 'ready' })
-  t.strictSame(await db.audios.freeText(removed?.textHashes ?? [], async () => void t.fail('freed twice')), [])
+  t.strictSame(
+    await db.audios.freeText(removed?.textHashes ?? [], { remove: async () => void t.fail('freed twice') }),
+    []
+  )
 })
 
 t.test('more audios than one batch are freed; a file that cannot be removed keeps its row', async t => {
@@ -136,13 +140,12 @@ t.test('more audios than one batch are freed; a file that cannot be removed keep
   for (let voice = 0; voice < 45; voice++) await makeAudio(db, text, `v${voice}`)
   await db.books.remove(book.id)
   const broken = new RangeError('read only')
-  await t.rejects(
-    db.audios.freeText([sha256(text)], () => Promise.reject(broken)),
-    { message: 'read only' }
-  )
+  await t.rejects(db.audios.freeText([sha256(text)], { remove: () => Promise.reject(broken) }), {
+    message: 'read only'
+  })
   t.equal(await db.audios.countReady(), 45)
   t.strictSame(await db.audios.orphans(10), [sha256(text)], 'found again at the next start')
-  t.equal((await db.audios.freeText(await db.audios.orphans(10), async () => undefined)).length, 45)
+  t.equal((await db.audios.freeText(await db.audios.orphans(10), { remove })).length, 45)
   t.strictSame(await db.audios.orphans(10), [])
   t.strictSame(await execute(url, `SELECT FROM audios WHERE state <> 'freed'`), [])
 })
@@ -154,7 +157,7 @@ t.test('whoever makes a deleted text is fenced, before and after it is freed', a
   const removed = await db.books.remove(book.id)
   const fail = async () => void t.fail('linked')
   t.equal(await db.audios.publish({ ...mine, ...FACTS }, fail), null)
-  await db.audios.freeText(removed?.textHashes ?? [], async () => undefined)
+  await db.audios.freeText(removed?.textHashes ?? [], { remove })
   await createBook(db, 'uno')
   t.equal(await db.audios.publish({ ...mine, ...FACTS }, fail), null, 'also when the text is back')
   t.match(await makeAudio(db, 'uno'), { epoch: 3 })
@@ -172,7 +175,7 @@ t.test('delete against publish, 40 times: never a file without a row, nor a read
     const deleting = (async () => {
       if (round % 4 > 0) await new Promise(resolve => setTimeout(resolve, round % 4))
       const removed = await db.books.remove(book.id)
-      await db.audios.freeText(removed?.textHashes ?? [], async recipe => void files.delete(recipe))
+      await db.audios.freeText(removed?.textHashes ?? [], { remove: async recipe => void files.delete(recipe) })
     })()
     const [audio] = await Promise.all([publishing, deleting])
     if (audio) published++
@@ -188,5 +191,5 @@ t.test('an unknown recipe', async t => {
   t.equal(await db.audios.get(nobody.recipe), null)
   t.equal(await db.audios.publish({ ...nobody, ...FACTS }, link), null)
   t.equal(await db.audios.lose({ recipe: nobody.recipe, epoch: 1 }, async () => {}), false)
-  t.strictSame(await db.audios.freeText([], async () => undefined), [])
+  t.strictSame(await db.audios.freeText([], { remove }), [])
 })
