@@ -10,7 +10,7 @@ export interface ClaimedImport {
   nextNumber: number
   /** Where that segment begins, UTF-16 code units. */
   nextCharStart: number
-  /** How often it has been claimed, this time included. */
+  /** How often it has been claimed, this time included, without a segment stored or a release since. */
   attempts: number
 }
 
@@ -73,6 +73,7 @@ export class Imports {
         'UPDATE books SET total_segments = total_segments + $2, updated_at = clock_timestamp() WHERE id = $1',
         [bookId, segments.length]
       )
+      await tx.write('UPDATE imports SET attempts = 0 WHERE book_id = $1', [bookId])
     })
   }
 
@@ -86,10 +87,11 @@ export class Imports {
     return this.#end(bookId, owner, 'failed')
   }
 
-  /** Lets others claim the import at once. False as in `append`. */
+  /** Lets others claim the import at once, as if this claim had not been. False as in `append`. */
   async release(bookId: number, owner: string): Promise<boolean> {
     const rows = await this.#db.write(
-      `UPDATE imports SET owner = NULL, lease_until = '-infinity' WHERE book_id = $1 AND owner = $2 RETURNING book_id`,
+      `UPDATE imports SET owner = NULL, lease_until = '-infinity', attempts = greatest(attempts - 1, 0)
+       WHERE book_id = $1 AND owner = $2 RETURNING book_id`,
       [bookId, owner]
     )
     return rows.length > 0

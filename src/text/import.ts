@@ -11,7 +11,7 @@ import type { PreparedSegment, TextThread } from './text-thread.js'
 const SHORT_TEXT = 50_000
 /** An import that is not extended for this long belongs to a process that died. */
 const LEASE_SECONDS = 15
-/** A text that has cost the thread or the process this often is not tried again: the book's state tells. */
+/** A text that has cost the thread or the process this often in a row is not tried again: the book's state tells. */
 const MAX_ATTEMPTS = 5
 /** How often imports that were cut off are looked for. */
 const RESUME_MS = 5_000

@@ -46,7 +46,7 @@ t.test('one owner at a time; another goes on where a dead one stopped', async t 
   t.equal(await db.imports.claim(next, 15), null, 'the lease counts')
 
   await execute(url, `UPDATE imports SET lease_until = now() - interval '1 second'`)
-  t.match(await db.imports.claim(next, 15), { bookId: id, nextNumber: 1, nextCharStart: 5, attempts: 2 })
+  t.match(await db.imports.claim(next, 15), { bookId: id, nextNumber: 1, nextCharStart: 5, attempts: 1 })
   t.notOk(await db.imports.append(id, dead, segmentsOf(['Dos. '], 1, 5)), 'the late one stores nothing')
   t.notOk(await db.imports.finish(id, dead))
   t.notOk(await db.imports.fail(id, dead))
@@ -71,6 +71,25 @@ t.test('a claim of one book takes no other', async t => {
   const second = await start(db)
   t.match(await db.imports.claim(randomUUID(), 15, second.id), { bookId: second.id })
   t.equal(await db.imports.claim(randomUUID(), 15, second.id), null)
+})
+
+t.test('only claims that came to nothing count as attempts', async t => {
+  const { url, db } = await open(t)
+  const { id } = await start(db)
+  const claim = async (owner = randomUUID()) => ({ owner, attempts: (await db.imports.claim(owner, 15))?.attempts })
+  const expire = () => execute(url, `UPDATE imports SET lease_until = now() - interval '1 second'`)
+  for (let stop = 0; stop < 3; stop++) {
+    const { owner, attempts } = await claim()
+    t.equal(attempts, 1)
+    t.ok(await db.imports.release(id, owner))
+  }
+  await claim()
+  await expire()
+  const { owner, attempts } = await claim()
+  t.equal(attempts, 2, 'the one before died')
+  t.ok(await db.imports.append(id, owner, segmentsOf(['Uno. '])))
+  await expire()
+  t.match(await claim(), { attempts: 1 })
 })
 
 t.test('released at once, failed for good', async t => {
