@@ -27,10 +27,16 @@ export interface BookImportOptions {
 
 type Claim = ClaimedImport & { owner: string }
 
-/** Turns texts into stored segments: at once when short, else behind the answer, and again after a crash. */
+/**
+ * Turns texts into stored segments: at once when short, else behind the answer, one text at a time in this process (each
+ * is in memory as a whole), and again after a crash.
+ */
 export class BookImport {
   readonly #options: BookImportOptions
   readonly #running = new Map<number, Promise<void>>()
+  #claiming: Promise<void> | null = null
+  /** Whether there may be an import since the last look. */
+  #poked = false
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -44,7 +50,7 @@ export class BookImport {
   }
 
   /**
-   * Stores a book; its state is `ready` when the text is short, else `pending` while the import goes on.
+   * Stores a book; its state is `ready` when the text is short, else `pending` until its import begins.
    * @throws TextTooLargeError, ValidationFailedError when nothing but white space is in it.
    */
   async create(book: NewBook, text: string): Promise<Book> {
@@ -54,7 +60,7 @@ export class BookImport {
     if (normalised === '') throw new ValidationFailedError('The text has nothing to read: send one with words in it.')
     if (normalised.length > SHORT_TEXT) {
       const created = await db.books.createImport(book, normalised)
-      this.#claim(created.id).catch((error: unknown) => this.#report(created.id, error))
+      void this.#poke()
       return created
     }
     const segments: NewSegment[] = []
@@ -64,11 +70,8 @@ export class BookImport {
 
   /** Takes up imports that a crash cut off, now and every few seconds (another copy may die at any time). */
   async resume(): Promise<void> {
-    await this.#claimNext()
-    this.#timer = setInterval(
-      () => void this.#claimNext().catch((error: unknown) => this.#report(null, error)),
-      RESUME_MS
-    )
+    await this.#poke()
+    this.#timer = setInterval(() => void this.#poke(), RESUME_MS)
     this.#timer.unref()
   }
 
@@ -76,19 +79,27 @@ export class BookImport {
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#timer)
+    await this.#claiming
     await Promise.allSettled(this.#running.values())
   }
 
-  async #claimNext(): Promise<void> {
-    if (!this.#closed && this.#running.size === 0) await this.#claim()
+  /** Resolves when an import runs or there is none to begin. Never rejects. */
+  #poke(): Promise<void> {
+    this.#poked = true
+    this.#claiming ??= this.#claim()
+      .catch((error: unknown) => this.#report(null, error))
+      .finally(() => (this.#claiming = null))
+    return this.#claiming
   }
 
-  /** Takes up the import of the book, or the oldest that nobody has; another copy may be quicker. */
-  async #claim(bookId?: number): Promise<void> {
-    const { db } = this.#options
-    const owner = randomUUID()
-    const claimed = await db.imports.claim(owner, LEASE_SECONDS, bookId)
-    if (claimed) this.#track(claimed.bookId, this.#run({ ...claimed, owner }))
+  /** Takes up the oldest import that nobody has, unless one runs: its end is the next poke. */
+  async #claim(): Promise<void> {
+    while (this.#poked && this.#running.size === 0 && !this.#closed) {
+      this.#poked = false
+      const owner = randomUUID()
+      const claimed = await this.#options.db.imports.claim(owner, LEASE_SECONDS)
+      if (claimed) this.#track(claimed.bookId, this.#run({ ...claimed, owner }))
+    }
   }
 
   #track(bookId: number, work: Promise<void>): void {
@@ -96,6 +107,7 @@ export class BookImport {
       .catch((error: unknown) => this.#report(bookId, error))
       .finally(() => {
         this.#running.delete(bookId)
+        void this.#poke()
       })
     this.#running.set(bookId, tracked)
   }

@@ -85,3 +85,27 @@ t.test('one that ended whoever began it, time after time, is given up', async t 
   t.strictSame(settled, [id])
   t.equal(await db.imports.pendingCount(), 0)
 })
+
+t.test('one at a time, the oldest first; the others wait in the database', async t => {
+  const { books } = importer()
+  const ids: number[] = []
+  for (let count = 0; count < 4; count++) ids.push((await books.create(page, textOf(60, `libro ${count}`))).id)
+  let most = 0
+  await waitFor(async () => {
+    most = Math.max(most, books.running)
+    // One statement: the states at one moment.
+    const all = await db.books.list({ limit: 1000 })
+    const states = all.flatMap(({ id, state }) => (ids.includes(id) ? [state] : [])).join()
+    t.match(states, /^(ready,?)*(processing,?)?(pending,?)*$/)
+    return states === 'ready,ready,ready,ready'
+  }, 20_000)
+  t.equal(most, 1)
+})
+
+t.test('closing waits for a claim that is under way', async t => {
+  const { books } = importer()
+  const { id } = await books.create(page, textOf(60))
+  await books.close()
+  t.equal(books.running, 0)
+  t.match(await db.imports.claim(randomUUID(), 15, id), { bookId: id, attempts: 1 }, 'the lease was given back')
+})
