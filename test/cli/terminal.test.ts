@@ -5,6 +5,9 @@ import { CommandError } from '../../src/errors.js'
 
 // Read once, when the colour libraries are loaded: without it they see that the test itself has no terminal.
 process.env.FORCE_COLOR = '1'
+// A build server says that nobody watches; these streams say that somebody does.
+delete process.env.CI
+delete process.env.NO_COLOR
 const { bar, formatMs, Terminal } = await import('../../src/cli/terminal.js')
 
 /** A stream that says these things of itself, and what was written to it. */
