@@ -128,12 +128,13 @@ export class FileStore implements AudioStore {
 
   /** Size and SHA-256 of an open file, read from the disk once a process and inode. */
   async #learn(recipe: string, file: FileHandle): Promise<AudioFacts> {
-    const { ino: inode, size: bytes, mtimeMs: modifiedMs } = await file.stat()
+    const { ino: inode, size, mtimeMs: modifiedMs } = await file.stat()
     const known = this.#facts.get(recipe)
-    if (known?.inode === inode && known.bytes === bytes && known.modifiedMs === modifiedMs) return known
-    const content = Buffer.alloc(bytes)
-    await file.read(content, 0, bytes, 0)
-    const facts = { bytes, inode, modifiedMs, sha256: createHash('sha256').update(content).digest('hex') }
+    if (known?.inode === inode && known.bytes === size && known.modifiedMs === modifiedMs) return known
+    // To the end, in as many reads as it takes; the streams of this handle name their own ranges.
+    const content = await file.readFile()
+    const sha256 = createHash('sha256').update(content).digest('hex')
+    const facts = { bytes: content.length, inode, modifiedMs, sha256 }
     this.#facts.set(recipe, facts)
     return facts
   }
