@@ -45,8 +45,6 @@ export interface AudioClaim {
   /** UUID of whoever makes it; a new one for each claim or process. */
   owner: string
   leaseSeconds: number
-  /** Do not wait for `retryAt`. */
-  force?: boolean | undefined
 }
 
 /** The right to publish one audio; it lapses when somebody else gets a higher epoch. */
@@ -100,9 +98,9 @@ export class Audios {
        ON CONFLICT (recipe) DO UPDATE SET state = 'making', epoch = a.epoch + 1, owner = excluded.owner,
          lease_until = excluded.lease_until, error = NULL, retry_at = NULL
        WHERE a.state <> 'ready' AND (a.state <> 'making' OR a.lease_until < clock_timestamp())
-         AND ($7 OR a.state <> 'failed' OR a.retry_at IS NULL OR a.retry_at <= clock_timestamp())
+         AND (a.state <> 'failed' OR a.retry_at IS NULL OR a.retry_at <= clock_timestamp())
        RETURNING epoch`,
-      [claim.recipe, claim.textHash, claim.voiceId, claim.engine, claim.owner, claim.leaseSeconds, claim.force ?? false]
+      [claim.recipe, claim.textHash, claim.voiceId, claim.engine, claim.owner, claim.leaseSeconds]
     )
     return row ?? null
   }
@@ -185,14 +183,6 @@ export class Audios {
   /** Hashes of texts to pass to `freeText` at the start: a crash came between deleting their book and freeing them. */
   orphans(limit: number): Promise<Buffer[]> {
     return findOrphans(this.#db, limit)
-  }
-
-  /** Number of ready audios. */
-  async countReady(): Promise<number> {
-    const [row] = await this.#db.read<{ count: number }>(
-      `SELECT count(*)::int AS count FROM audios WHERE state = 'ready'`
-    )
-    return row?.count ?? 0
   }
 
   async #change(lease: AudioLease, assignments: string, values: readonly unknown[]): Promise<boolean> {

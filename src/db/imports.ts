@@ -97,12 +97,6 @@ export class Imports {
     return rows.length > 0
   }
 
-  /** Number of imports that are not done. */
-  async pendingCount(): Promise<number> {
-    const [row] = await this.#db.read<{ count: number }>('SELECT count(*)::int AS count FROM imports')
-    return row?.count ?? 0
-  }
-
   #end(bookId: number, owner: string, state: 'ready' | 'failed'): Promise<boolean> {
     return this.#whileOwned(bookId, owner, async tx => {
       await tx.write('UPDATE books SET state = $2, updated_at = clock_timestamp() WHERE id = $1', [bookId, state])

@@ -5,7 +5,7 @@ import t from 'tap'
 import { PRIORITY } from '../../src/audio/generate.js'
 import { SynthesisError } from '../../src/errors.js'
 import { inspectMp3 } from '../../src/speech/mp3-inspect.js'
-import { buildCopy, buildTestApp, importBook, textOf, type TestApp } from '../helpers/app.js'
+import { buildCopy, buildTestApp, importBook, readyAudios, type TestApp, textOf } from '../helpers/app.js'
 import { slowly } from '../helpers/fake-engine.js'
 import { waitFor } from '../helpers/processes.js'
 
@@ -85,7 +85,7 @@ for (const [name, pcm] of garbage) {
     const making = copy.app.audio.generator.make(await segmentOf(copy, book.id), await voiceOf(copy), PRIORITY.listener)
     await t.rejects(making, { code: 'SPEECH_UNAVAILABLE' })
     t.strictSame(await filesOf(copy), [])
-    t.equal(await copy.app.db.audios.countReady(), 0)
+    t.equal(await readyAudios(copy.app), 0)
   })
 }
 
@@ -173,7 +173,7 @@ t.test('a book deleted while its audio is made leaves nothing', async t => {
   t.equal((await copy.app.inject({ method: 'DELETE', url: `/libros/${book.id}` })).statusCode, 204)
   await t.rejects(making, { code: 'FENCED' })
   t.strictSame(await filesOf(copy), [])
-  t.equal(await copy.app.db.audios.countReady(), 0)
+  t.equal(await readyAudios(copy.app), 0)
 })
 
 t.test('a caller may stop waiting, the work goes on', async t => {
@@ -183,7 +183,7 @@ t.test('a caller may stop waiting, the work goes on', async t => {
   const [segment, voice] = [await segmentOf(copy, book.id), await voiceOf(copy)]
   const { generator } = copy.app.audio
   await t.rejects(generator.makeWithin(20, segment, voice, PRIORITY.listener), { code: 'AUDIO_NOT_READY' })
-  await waitFor(async () => (await copy.app.db.audios.countReady()) === 1)
+  await waitFor(async () => (await readyAudios(copy.app)) === 1)
   t.equal(copy.engine.totalCalls, 1)
 })
 

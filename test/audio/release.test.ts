@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
-import { buildCopy, buildTestApp, importBook, textOf } from '../helpers/app.js'
+import { buildCopy, buildTestApp, importBook, readyAudios, textOf } from '../helpers/app.js'
 import { slowly } from '../helpers/fake-engine.js'
 import { waitFor } from '../helpers/processes.js'
 
@@ -22,7 +22,7 @@ t.test('deleting a book ends what is made and what waits for it, in every voice'
   const calls = engine.totalCalls
   t.ok(calls < 9, `${calls} of 18 were begun`)
   t.strictSame(await files(), [])
-  t.equal(await app.db.audios.countReady(), 0)
+  t.equal(await readyAudios(app), 0)
   engine.before = async () => {}
 })
 

@@ -64,6 +64,12 @@ export async function importBook(app: FastifyInstance, texto: string, fields: ob
   }, 20_000)
 }
 
+/** Number of audios that the database calls ready. */
+export async function readyAudios(app: FastifyInstance): Promise<number> {
+  const { rows } = await app.pg.query(`SELECT id FROM audios WHERE state = 'ready'`)
+  return rows.length
+}
+
 /** A text of about so many segments, each of them different. */
 export function textOf(segments: number, seed = 'libro'): string {
   const sentence = (i: number) => `Esta es la frase número ${i} de ${seed}, que cuenta algo de un viaje por la Mancha. `
