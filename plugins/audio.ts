@@ -30,11 +30,12 @@ export default fp(
     const lookahead = new Lookahead({ db, generator, log })
     const library = new AudioLibrary({ db, store, cache, generator, waitMs: app.config.waitMs, log })
     const playback = new Playback({ db, generator })
-    const release = new Release({ db, store, cache, generator, lookahead })
+    const release = new Release({ db, store, cache, generator, lookahead, log })
     app.decorate('audio', { generator, lookahead, library, playback, release })
 
     const freed = await release.sweep()
     if (freed > 0) log.info({ freed }, 'freed audio of books deleted by a process that died')
+    app.addHook('onClose', () => release.close())
     // Before the server waits for its requests: those that wait for audio are answered 503 at once, not after WAIT_MS.
     app.addHook('preClose', async () => {
       lookahead.close()

@@ -34,6 +34,12 @@ export interface Holder {
   number: number
 }
 
+/** A segment and a voice in which its text has, had or is getting audio. */
+export interface VoicedSegment {
+  number: number
+  voiceId: string
+}
+
 /** Rows of one INSERT: 500 segments of 1,500 characters are under 1 MB, far from the statement's time limit. */
 const BATCH = 500
 
@@ -109,6 +115,15 @@ export class Segments {
       [bookId, voiceId, from, limit]
     )
     return rows.map(({ number }) => number)
+  }
+
+  /** The segments of the book from `from` on, `to` excluded, in each voice with an audio of their text in any state. */
+  voiced(bookId: number, { from, to }: { from: number; to: number }): Promise<VoicedSegment[]> {
+    return this.#db.read<VoicedSegment>(
+      `SELECT DISTINCT s.number, a.voice_id AS "voiceId" FROM segments s JOIN audios a ON a.text_hash = s.text_hash
+       WHERE s.book_id = $1 AND s.number >= $2 AND s.number < $3`,
+      [bookId, from, to]
+    )
   }
 
   /** Those of the texts that no book holds. */
