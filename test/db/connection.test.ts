@@ -25,28 +25,22 @@ async function elapsed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - begin
 }
 
-t.test('reads outlive the death of any backend, and the recovery after it', async t => {
+t.test('reads go on after the death of any backend, and the recovery after it', async t => {
   const { url, server } = await ownServer(t)
   const { db } = connect(t, url)
-  let reads = 0
-  const until = performance.now() + 2500
-  const reading = Promise.all(
-    [1, 2, 3].map(async () => {
-      for (; performance.now() < until; reads++) await db.read('SELECT count(*) FROM pg_class')
-    })
-  )
-  for (const at of [300, 1300]) {
-    await delay(at / 2)
-    // On a busy machine the recovery from the first death may still be going on.
-    const backends = await waitFor(() =>
-      execute<{ pid: number }>(url, `SELECT pid FROM pg_stat_activity WHERE client_port > 0`)
+  for (let death = 0; death < 2; death++) {
+    const backends = await waitFor(
+      () => execute<{ pid: number }>(url, `SELECT pid FROM pg_stat_activity WHERE client_port > 0`),
+      20_000
     )
     const children = await childrenOf(server.pid)
     const victim = backends.find(({ pid }) => children.includes(pid))?.pid ?? 0
     process.kill(victim, 'SIGKILL')
+    // While the server recovers there is nobody to ask: that is said, and nothing else is.
+    const answer = await db.read('SELECT count(*) FROM pg_class').catch((error: unknown) => error)
+    t.match(answer, Array.isArray(answer) ? [{ count: /^\d+$/ }] : UNAVAILABLE)
+    await waitFor(() => db.read('SELECT count(*) FROM pg_class').then(rows => rows.length === 1), 20_000)
   }
-  await reading
-  t.ok(reads > 100)
 })
 
 t.test('a server that hangs: every statement ends in time, and all connections are usable again', async t => {
