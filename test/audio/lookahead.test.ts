@@ -72,7 +72,7 @@ t.test('the place of the listener now goes before where they were', async t => {
   await waitFor(() => begun.length === 2)
   lookahead.add({ bookId: book.id, voice, from: 12, count: 2 })
   letGo()
-  await waitFor(() => begun.length === 10)
+  await waitFor(() => begun.length === 10, 20_000)
   await idle()
   const numbers = (await app.inject(`/libros/${book.id}/segmentos`)).json<{ segmentos: { texto: string }[] }>()
     .segmentos
