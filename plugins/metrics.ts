@@ -14,9 +14,10 @@ export default fp(
     const registry = new Registry()
     collectDefaultMetrics({ register: registry })
     const observeRequest = measureRequests(registry)
-    app.addHook('onResponse', async (request, reply) => {
+    app.addHook('onResponse', (request, reply, done) => {
       const route = request.routeOptions.url ?? 'unknown'
       observeRequest({ method: request.method, route, status_code: reply.statusCode }, reply.elapsedTime / 1000)
+      done()
     })
     countCache(registry, app)
     measureGeneration(registry, app)

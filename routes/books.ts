@@ -76,7 +76,7 @@ export default (async app => {
     async (request, reply) => {
       const { id } = request.params
       const read = await app.ttsCache.read(app.ttsCache.keys.book(id), async () => {
-        const book = await app.audio.playback.book(id)
+        const book = await app.audio.catalogue.present(id)
         return { value: toBook(book), cacheable: book.state === 'ready' }
       })
       return reply.sendCached(read)
@@ -148,7 +148,7 @@ export default (async app => {
     },
     async request => {
       const { limit, after = -1 } = request.query
-      const { id } = await app.audio.playback.book(request.params.id)
+      const { id } = await app.audio.catalogue.present(request.params.id)
       const segments = await app.db.segments.list(id, { after, limit })
       return { segmentos: segments.map(toSegment), next: nextPage(segments.length, limit, segments.at(-1)?.number) }
     }

@@ -1,9 +1,12 @@
 import type { Redis } from 'ioredis'
+import type { BreakerState, Direction } from './breaker.js'
+import type { CacheRead } from './cache-read.js'
 import { ReadCounter, type ReadStats } from './cache-stats.js'
-import type { CacheRead } from './cache-tier.js'
+import { plainForm } from './codec.js'
 import { cacheKeys, familyPrefixes, type CacheKey } from './keys.js'
+import type { Loader } from './loads.js'
 import { MemoryTier } from './memory-tier.js'
-import { ReadThrough, type Loader } from './read-through.js'
+import { ReadThrough } from './read-through.js'
 import { readRedisStatus, type RedisStatus } from './redis-status.js'
 import { RedisTier } from './redis-tier.js'
 import { DATABASE_KEY, type CacheLog } from './redis-trust.js'
@@ -42,6 +45,8 @@ export interface CacheStats extends ReadStats {
   redisErrors: number
   /** Whether changes that others make in Redis are heard. */
   tracked: boolean
+  /** Null without a Redis. */
+  breakers: Record<Direction, BreakerState> | null
 }
 
 /** The shared tier as the health route shows it; `connected` is true while Redis answers and is used. */
@@ -57,6 +62,7 @@ export class TtsCache {
   readonly keys = cacheKeys
   readonly #options: TtsCacheOptions
   readonly #memory: MemoryTier
+  readonly #tracked: TrackedMemory
   readonly #redis: RedisTier | null
   readonly #tracking: RedisTracking | null
   readonly #counter = new ReadCounter()
@@ -65,13 +71,13 @@ export class TtsCache {
   constructor(options: TtsCacheOptions) {
     const { redis: client, now = () => performance.now() } = options
     this.#options = options
-    const onTrusted = () => this.#reads.forgetAll()
+    const onTrusted = () => this.#reads.distrust()
     const redisUsable = () => this.#redis?.usable === true
     this.#redis = client ? new RedisTier({ ...options, client, now, onTrusted }) : null
     this.#tracking = client ? this.#track(client, now) : null
     this.#memory = new MemoryTier({ maxBytes: options.memoryBytes, now })
-    const memory = new TrackedMemory({ memory: this.#memory, tracking: this.#tracking, redisUsable, now })
-    this.#reads = new ReadThrough({ memory, redis: this.#redis, counter: this.#counter, now })
+    this.#tracked = new TrackedMemory({ memory: this.#memory, tracking: this.#tracking, redisUsable, now })
+    this.#reads = new ReadThrough({ memory: this.#tracked, redis: this.#redis, counter: this.#counter, now })
   }
 
   /** Resolves when it is known whether Redis can be used; before that, reads pass it by. */
@@ -93,6 +99,17 @@ export class TtsCache {
   }
 
   /**
+   * The plain bytes of what was read. Those of a value that is kept as gzip are made for the first reader who takes no
+   * gzip, and are kept beside it from then on.
+   */
+  plain({ key, answer }: CacheRead): string | Buffer {
+    if (answer.plain !== null) return answer.plain
+    answer.plain = plainForm(answer)
+    if (key !== null) this.#tracked.recount(key)
+    return answer.plain
+  }
+
+  /**
    * Runs a commit that changes what the keys hold. Before it, what is being made of the old state can no more be stored;
    * after it, also when it throws, the keys are dropped as by `invalidate`. A copy killed in between leaves a miss.
    */
@@ -103,7 +120,7 @@ export class TtsCache {
     try {
       return await commit()
     } finally {
-      await this.invalidate(targets)
+      await this.#drop(targets)
     }
   }
 
@@ -113,11 +130,9 @@ export class TtsCache {
    */
   async invalidate(keys: readonly (CacheKey | null)[]): Promise<void> {
     const targets = keys.filter(key => key !== null)
-    this.#reads.forget(targets)
-    if (!this.#redis) return
-    await this.#redis.delete(targets)
-    // What was read from Redis before its deletion may have landed in memory since.
-    this.#reads.forget(targets)
+    // The deletion of a key that has just ended says nothing to other copies: they would take it for the end itself.
+    await this.#redis?.mark(targets)
+    await this.#drop(targets)
   }
 
   /** `invalidating` for a book: its metadata and its lists in every voice. */
@@ -151,7 +166,8 @@ export class TtsCache {
       ...this.#counter.read(),
       memory: this.memoryStatus(),
       redisErrors: this.#redis?.errors ?? 0,
-      tracked: this.#tracking?.armed === true
+      tracked: this.#tracking?.armed === true,
+      breakers: this.#redis?.breakers ?? null
     }
   }
 
@@ -176,6 +192,14 @@ export class TtsCache {
     this.#reads.forgetAll()
   }
 
+  async #drop(keys: readonly CacheKey[]): Promise<void> {
+    this.#reads.forget(keys)
+    if (!this.#redis) return
+    await this.#redis.delete(keys)
+    // What was read from Redis before its deletion may have landed in memory since.
+    this.#reads.forget(keys)
+  }
+
   #track(client: Redis, now: () => number): RedisTracking {
     return new RedisTracking({
       client,
@@ -190,7 +214,7 @@ export class TtsCache {
         this.#reads.forgetAll()
         this.#redis?.doubt()
       },
-      onArmed: () => this.#reads.forgetAll()
+      onArmed: () => this.#reads.distrust()
     })
   }
 

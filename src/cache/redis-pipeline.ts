@@ -37,5 +37,12 @@ export async function sendEach(
   return null
 }
 
-/** An answer of Redis itself (WRONGTYPE, OOM, ...), as opposed to a time-out or a lost connection. */
-export const isReplyError = (error: Error): boolean => error.name === 'ReplyError'
+/** Answers that concern every command that would follow, and those that concern every value that would. */
+const REFUSALS = {
+  read: /^(LOADING|CLUSTERDOWN|MASTERDOWN)\b/,
+  write: /^(LOADING|CLUSTERDOWN|MASTERDOWN|OOM|MISCONF|NOREPLICAS|READONLY)\b/
+}
+
+/** Whether the next command in this direction would fail, too: no answer at all, or one that says so. */
+export const isOutage = (error: Error, direction: keyof typeof REFUSALS): boolean =>
+  error.name !== 'ReplyError' || REFUSALS[direction].test(error.message)

@@ -1,10 +1,12 @@
+import { hash } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import type { CacheEntry, CacheTier } from './cache-tier.js'
-import { decode, encode, etagOf, isLease, newLease } from './codec.js'
+import { Breaker, type BreakerState, type Direction } from './breaker.js'
+import type { Answer, CacheEntry, CacheTier } from './cache-tier.js'
+import { decode, isLease, newLease, storedForm } from './codec.js'
 import { Deletions } from './deletions.js'
 import { familyOf, type CacheKey } from './keys.js'
-import { isReplyError, send, sendEach, type Command, type Reply } from './redis-pipeline.js'
-import { RedisTrust, type CacheLog } from './redis-trust.js'
+import { isOutage, send, sendEach, type Command, type Reply } from './redis-pipeline.js'
+import { DATABASE_KEY, RedisTrust, type CacheLog } from './redis-trust.js'
 
 /** What asking for the lease of a key has led to. */
 export type Claim =
@@ -38,6 +40,10 @@ return false`
 const FILL = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
+const REPLACE = `local v = redis.call('GET', KEYS[1])
+if not v or redis.sha1hex(v) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`
 const HOLDS = `return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0`
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 0`
@@ -49,6 +55,7 @@ export class RedisTier implements CacheTier {
   readonly #client: Redis
   readonly #deletions: Deletions
   readonly #trust: RedisTrust
+  readonly #breakers: Record<Direction, Breaker>
   #errors = 0
 
   constructor(options: RedisTierOptions) {
@@ -56,11 +63,23 @@ export class RedisTier implements CacheTier {
     this.#client = options.client
     this.#deletions = new Deletions(options.now)
     this.#trust = new RedisTrust({ ...options, deletions: this.#deletions })
+    const breaker = (direction: Direction, command: Command) =>
+      new Breaker({ direction, log: options.log, probe: () => this.#probe(command) })
+    this.#breakers = {
+      read: breaker('read', ['get', DATABASE_KEY]),
+      // Refused by a full Redis like any other value; changes nothing.
+      write: breaker('write', ['set', DATABASE_KEY, options.databaseId, 'NX'])
+    }
   }
 
-  /** Whether Redis is used at the moment. */
+  /** Whether Redis is read at the moment. */
   get usable(): boolean {
-    return this.#trust.trusted
+    return this.#trust.trusted && this.#breakers.read.closed
+  }
+
+  /** States of the breakers. */
+  get breakers(): Record<Direction, BreakerState> {
+    return { read: this.#breakers.read.state, write: this.#breakers.write.state }
   }
 
   /** Commands that failed or came back with an error. */
@@ -80,10 +99,11 @@ export class RedisTier implements CacheTier {
 
   close(): void {
     this.#trust.close()
+    for (const breaker of Object.values(this.#breakers)) breaker.close()
   }
 
   async get(key: CacheKey): Promise<CacheEntry | undefined> {
-    const [stored, ttl] = await this.#send([
+    const [stored, ttl] = await this.#send('read', [
       ['getBuffer', key],
       ['pttl', key]
     ])
@@ -95,7 +115,7 @@ export class RedisTier implements CacheTier {
   /** Asks for the right to fill a key at which nothing stands. */
   async claim(key: CacheKey): Promise<Claim> {
     const lease = newLease()
-    const [reply] = await this.#send([['evalBuffer', CLAIM, 1, key, lease, LEASE_MS]])
+    const [reply] = await this.#send('write', [['evalBuffer', CLAIM, 1, key, lease, LEASE_MS]])
     if (!reply || reply.error) return { kind: 'unavailable' }
     if (reply.value === null) return { kind: 'owned', lease }
     const [stored, ttl] = reply.value as [Buffer, number]
@@ -106,40 +126,42 @@ export class RedisTier implements CacheTier {
 
   /** Fills a key whose lease is still ours; true when the value stands there now. */
   async set(key: CacheKey, entry: CacheEntry, lease: string): Promise<boolean> {
-    const ttl = Math.floor(entry.expiresAt - this.#options.now())
-    if (ttl < 1) return false
-    const [reply] = await this.#send([['eval', FILL, 1, key, lease, encode(entry.body), ttl]])
-    return reply?.value === 1
+    return this.#store(FILL, key, [lease, entry])
+  }
+
+  /** Puts a value where the one that it was made to follow still stands; true when it stands there now. */
+  async replace(key: CacheKey, entry: CacheEntry, present: Answer): Promise<boolean> {
+    return this.#store(REPLACE, key, [hash('sha1', storedForm(present)), entry])
   }
 
   /** Whether a lease of ours stands at its key still: nothing was changed there since it was given. */
   async holds(key: CacheKey, lease: string): Promise<boolean> {
-    const [reply] = await this.#send([['eval', HOLDS, 1, key, lease]])
+    const [reply] = await this.#send('write', [['eval', HOLDS, 1, key, lease]])
     return reply?.value === 1
   }
 
   /** Gives a lease back that led to nothing, so that others need not wait for its end. */
   async release(key: CacheKey, lease: string): Promise<void> {
-    await this.#send([['eval', RELEASE, 1, key, lease]])
+    await this.#send('write', [['eval', RELEASE, 1, key, lease]])
   }
 
   /** Puts a lease that nobody owns on each key: nothing can be filled there until it is deleted, or 5 s are over. */
   async mark(keys: readonly CacheKey[]): Promise<void> {
-    if (!this.usable) return
+    if (!this.#mayUse('write')) return
     const marker = newLease()
-    this.#note(await sendEach(this.#client, keys, key => ['set', key, marker, 'PX', MARKER_MS]))
+    this.#note('write', await sendEach(this.#client, keys, key => ['set', key, marker, 'PX', MARKER_MS]))
   }
 
   /** Deletes now, or else before Redis is read from again. */
   async delete(keys: readonly CacheKey[]): Promise<boolean> {
     const stamp = this.#deletions.remember(keys)
-    if (!this.usable) return false
+    if (!this.#trust.trusted) return false
     const error = await sendEach(this.#client, keys, key => ['del', key])
     if (!error) {
       this.#deletions.confirm(keys, stamp)
       return true
     }
-    this.#note(error)
+    this.#note('read', error)
     this.#trust.doubt()
     return false
   }
@@ -157,7 +179,14 @@ export class RedisTier implements CacheTier {
     }
     // -1: whoever set it gave it no end.
     const ttlMs = typeof ttl === 'number' && ttl !== -1 ? ttl : family.ttlMs
-    return { body: decoded.body, etag: etagOf(decoded.body), expiresAt: this.#options.now() + ttlMs }
+    return { ...decoded.answer, expiresAt: Math.floor(this.#options.now() + ttlMs) }
+  }
+
+  async #store(script: string, key: CacheKey, [condition, entry]: [string, CacheEntry]): Promise<boolean> {
+    const ttl = Math.floor(entry.expiresAt - this.#options.now())
+    if (ttl < 1) return false
+    const [reply] = await this.#send('write', [['eval', script, 1, key, condition, storedForm(entry), ttl]])
+    return reply?.value === 1
   }
 
   #drop(key: CacheKey): void {
@@ -165,18 +194,26 @@ export class RedisTier implements CacheTier {
     void this.delete([key])
   }
 
+  #mayUse(direction: Direction): boolean {
+    return this.usable && this.#breakers[direction].closed
+  }
+
   /** No replies at all while Redis is not used. */
-  async #send(commands: readonly Command[]): Promise<Reply[]> {
-    if (!this.usable) return []
+  async #send(direction: Direction, commands: readonly Command[]): Promise<Reply[]> {
+    if (!this.#mayUse(direction)) return []
     const replies = await send(this.#client, commands)
-    for (const { error } of replies) this.#note(error)
+    for (const { error } of replies) this.#note(direction, error)
     return replies
   }
 
-  #note(error: Error | null): void {
+  #note(direction: Direction, error: Error | null): void {
     if (!error) return
     this.#errors++
-    // An answer of Redis concerns this command; a time-out or a lost connection all those that would follow.
-    if (!isReplyError(error)) this.#trust.doubt()
+    if (isOutage(error, direction)) this.#breakers[direction].trip(error)
+  }
+
+  async #probe(command: Command): Promise<void> {
+    const [reply] = await send(this.#client, [command])
+    if (reply?.error) throw reply.error
   }
 }

@@ -41,9 +41,9 @@ t.test('without Redis an entry lives for 5 s from the beginning of its load', as
     return { value: { id: 1, titulo: 'x' } }
   })
   t.match(await cache.read(book(1), never), { ttlSeconds: 3 })
-  clock.now += 2999
+  clock.now += 2399
   t.match(cache.peek(book(1)), { ttlSeconds: 0 })
-  clock.now += 2
+  clock.now += 601
   t.equal(cache.peek(book(1)), undefined)
 })
 

@@ -1,9 +1,11 @@
+import { hash } from 'node:crypto'
 import fastify from 'fastify'
 import fp from 'fastify-plugin'
 import { Redis } from 'ioredis'
 import redisPlugin from '../../plugins/redis.js'
 import { TtsCache, type TtsCacheOptions } from '../../src/cache/cache.js'
 import { cacheKeys, type CacheKey } from '../../src/cache/keys.js'
+import type { HeldEntry } from '../../src/cache/memory-tier.js'
 import type { Config } from '../../src/config.js'
 import type { Teardown } from '../helpers/processes.js'
 
@@ -15,6 +17,17 @@ export function key(made: CacheKey | null): CacheKey {
   return made
 }
 export const book = (id: number): CacheKey => key(cacheKeys.book(id))
+
+/** An entry with this text as its plain form, as a tier keeps it. */
+export const heldEntry = (plain: string, expiresAt = 1e9): HeldEntry => ({
+  plain,
+  gzip: null,
+  etag: `"${hash('sha256', plain, 'hex').slice(0, 32)}"`,
+  expiresAt,
+  refreshAt: expiresAt,
+  era: 0,
+  messages: 0
+})
 
 /** Where a Redis, or the proxy in front of it, listens. */
 export interface RedisAddress {
