@@ -32,11 +32,14 @@ export class Breaker {
     breaker: new ConsecutiveBreaker(FAILURES),
     halfOpenAfter: new ExponentialBackoff({ initialDelay: PROBE_MS.first, maxDelay: PROBE_MS.longest })
   })
+  /** At once: the policy opens only after a turn of the microtasks. */
+  #open = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: BreakerOptions) {
     this.#options = options
     this.#policy.onReset(() => {
+      this.#open = false
       clearInterval(this.#timer)
       options.log.info(LINES[options.direction].closed)
     })
@@ -44,7 +47,7 @@ export class Breaker {
 
   /** Whether commands may be sent. */
   get closed(): boolean {
-    return this.#policy.state === CircuitState.Closed
+    return !this.#open
   }
 
   get state(): BreakerState {
@@ -57,7 +60,8 @@ export class Breaker {
    * policy: a hit in Redis costs two microseconds less.
    */
   trip(error: Error): void {
-    if (!this.closed) return
+    if (this.#open) return
+    this.#open = true
     this.#policy.execute(() => Promise.reject(error)).catch(() => undefined)
     this.#options.log.warn(`${LINES[this.#options.direction].open} (${error.message}): the service goes on without.`)
     clearInterval(this.#timer)

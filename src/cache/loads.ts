@@ -94,9 +94,15 @@ export class Loads {
     return miss(null, await encode((await loader()).value), false)
   }
 
-  /** Notes why a loader failed; true when it may be otherwise the next time, so that a copy may stand in. */
+  /**
+   * Notes why a loader failed; true when it may be otherwise the next time, so that a copy may stand in. An answer that
+   * the thing is not there ends the copy.
+   */
   failed(key: CacheKey, error: unknown): boolean {
-    if (!isOutage(error)) return false
+    if (!isOutage(error)) {
+      this.#options.memory.delete([key])
+      return false
+    }
     if (this.#resting.size >= MAX_RESTING) this.#resting.clear()
     this.#resting.set(key, this.#options.now() + REST_MS)
     return true

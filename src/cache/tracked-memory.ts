@@ -84,11 +84,15 @@ export class TrackedMemory {
     this.#memory.delete(keys)
   }
 
-  /** What was heard of keys: before an entry's own end it was changed, at or after it the end itself is told. */
+  /**
+   * What was heard of keys: before an entry's own end it was changed, at or after it the end itself is told. An entry of
+   * an earlier era hears of the lease under which it is made anew.
+   */
   changed(keys: readonly CacheKey[]): void {
     for (const key of keys) {
       const entry = this.#memory.held(key)
-      if (entry && this.#options.now() >= entry.expiresAt) entry.messages++
+      if (!entry) continue
+      if (this.#options.now() >= entry.expiresAt || entry.era !== this.#era) entry.messages++
       else this.#memory.delete([key])
     }
   }
