@@ -93,7 +93,7 @@ const completeNotModified: onSendHookHandler = (_request, reply, payload, done) 
 function answerHits(cache: TtsCache, route: RouteCache): onRequestHookHandler {
   return (request, reply, done) => {
     const key = keyOf(request as RawRequest, route)
-    const read = key && cache.peek(key)
+    const read = cache.peek(key)
     if (!read) done()
     else if (read instanceof Promise) void read.then(found => (found ? void reply.sendCached(found) : done()))
     else reply.sendCached(read)

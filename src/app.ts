@@ -22,11 +22,20 @@ import metricsRoutes from '../routes/metrics.js'
 import openapiRoutes from '../routes/openapi.js'
 import playbackRoutes from '../routes/playback.js'
 import voiceRoutes from '../routes/voices.js'
+import type { TtsCache } from './cache/cache.js'
 import { readConfig, type Config } from './config.js'
 import { createServer } from './http/server.js'
 import type { SpeechEngine } from './speech/engine.js'
 
-export { readConfig, type Config }
+export type { CacheRead } from './cache/cache-read.js'
+export { readConfig, type Config, type TtsCache }
+
+// For applications that register the service: of all its decorators theirs is this one.
+declare module 'fastify' {
+  interface FastifyInstance {
+    ttsCache: TtsCache
+  }
+}
 
 export interface ServiceOptions {
   config: Config

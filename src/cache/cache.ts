@@ -86,8 +86,8 @@ export class TtsCache {
   }
 
   /** The answer if a tier has it: at once from memory, else with a promise from Redis. Never rejects. */
-  peek(key: CacheKey): CacheRead | undefined | Promise<CacheRead | undefined> {
-    return this.#reads.peek(key)
+  peek(key: CacheKey | null): CacheRead | undefined | Promise<CacheRead | undefined> {
+    return key === null ? undefined : this.#reads.peek(key)
   }
 
   /**
