@@ -16,7 +16,10 @@ async function install(): Promise<string> {
   const folder = await temporaryFolder(t)
   execFileSync('npm', ['run', '--silent', 'build'], { cwd: root })
   await cp(path.join(root, 'test/example'), folder, { recursive: true })
-  const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root, encoding: 'utf8' })
+  const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], {
+    cwd: root,
+    encoding: 'utf8'
+  })
   const modules = path.join(folder, 'node_modules')
   await mkdir(path.join(modules, 'loom-tts-cache'), { recursive: true })
   for (const name of await readdir(path.join(root, 'node_modules'))) {
