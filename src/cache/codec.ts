@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
-import { gunzipSync, gzip as gzipWithCallback } from 'node:zlib'
+import { gunzipSync, gzip as gzipWithCallback, type ZlibOptions } from 'node:zlib'
 import type { Answer } from './cache-tier.js'
 
 /** From this many bytes on a value is kept as gzip (contract §3): a smaller one fits into one packet anyway. */
@@ -11,7 +11,10 @@ const MAX_INFLATED_BYTES = 64 * 1024 * 1024
 
 const LEASE_START = '{"lease":"'
 
-const gzip = promisify(gzipWithCallback)
+/** The list of the Quijote (284 KB) in 3.3 ms to 83 KB; zlib's default takes 5.8 ms for 77 KB, and lists are made often. */
+const GZIP_LEVEL = 3
+
+const gzip = promisify<Buffer, ZlibOptions, Buffer>(gzipWithCallback)
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** A value read from Redis: what goes on the wire, and what that says. */
@@ -25,7 +28,7 @@ export async function encode(value: unknown): Promise<Answer> {
   const text = JSON.stringify(value)
   if (Buffer.byteLength(text) < GZIP_FROM_BYTES) return kept(text, null)
   const bytes = Buffer.from(text)
-  const answer = kept(null, ownCopy(await gzip(bytes)))
+  const answer = kept(null, ownCopy(await gzip(bytes, { level: GZIP_LEVEL })))
   answer.plain = bytes
   return answer
 }
@@ -66,8 +69,15 @@ function ownCopy(bytes: Buffer): Buffer {
   return copy
 }
 
-/** The etag is half of the SHA-256 of the form that is kept, which stands for the other one, too, and is shorter. */
+const ETAG_BYTES = 16
+const etagText = Buffer.alloc(2 * ETAG_BYTES + 2, '"')
+
+/**
+ * The etag is half of the SHA-256 of the form that is kept, which stands for the other one, too, and is shorter. Written
+ * as one string: joined of parts it would keep them all alive, 90 bytes an entry.
+ */
 function kept(plain: string | Buffer | null, gzipped: Buffer | null): Answer {
-  const etag = `"${hash('sha256', gzipped ?? plain ?? '', 'hex').slice(0, 32)}"`
-  return { plain, gzip: gzipped, etag }
+  const digest = hash('sha256', gzipped ?? plain ?? '', 'buffer')
+  etagText.write(digest.toString('hex', 0, ETAG_BYTES), 1, 'latin1')
+  return { plain, gzip: gzipped, etag: etagText.toString('latin1') }
 }

@@ -49,7 +49,8 @@ t.test('keeps no larger buffer alive than it needs', async t => {
   stored.copy(socket)
   const kept = decode(socket.subarray(0, stored.length))?.answer.gzip
   t.equal(kept?.buffer.byteLength, stored.length)
-  t.equal((await encode(large)).gzip?.buffer.byteLength, stored.length)
+  const made = (await encode(large)).gzip
+  t.equal(made?.buffer.byteLength, made?.length)
 })
 
 t.test('anything else is no value', async t => {
