@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis'
 import type { CacheEntry, CacheTier } from './cache-tier.js'
 import { decode, encode, etagOf, isLease, newLease } from './codec.js'
 import { Deletions } from './deletions.js'
 import { familyOf, type CacheKey } from './keys.js'
+import type { RedisClient } from './redis-client.js'
 import { isReplyError, send, sendEach, type Command, type Reply } from './redis-pipeline.js'
 import { RedisTrust, type CacheLog } from './redis-trust.js'
 
@@ -15,7 +15,7 @@ export type Claim =
   | { kind: 'unavailable' }
 
 export interface RedisTierOptions {
-  client: Redis
+  client: RedisClient
   databaseId: string
   /** Base of the URLs that a value may hold, without a slash at its end. */
   publicUrl: string
@@ -46,7 +46,7 @@ return 0`
 export class RedisTier implements CacheTier {
   readonly name = 'redis'
   readonly #options: RedisTierOptions
-  readonly #client: Redis
+  readonly #client: RedisClient
   readonly #deletions: Deletions
   readonly #trust: RedisTrust
   #errors = 0

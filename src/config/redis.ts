@@ -1,31 +1,8 @@
+import type { RedisAccess, RedisNode, RedisTarget } from '../cache/redis-client.js'
 import { StartError } from '../errors.js'
 
-/** One address of a server. */
-export interface RedisNode {
-  host: string
-  port: number
-}
-
-/** What every server of one Redis asks for. */
-interface RedisAccess {
-  username: string | null
-  password: string | null
-  tls: boolean
-}
-
-/** Where Redis is; `asked` is false when nothing was configured and the default address is merely tried. */
-export type RedisConfig =
-  | { kind: 'off' }
-  | ({ kind: 'standalone'; asked: boolean; host: string; port: number; database: number } & RedisAccess)
-  | ({ kind: 'cluster'; asked: true; nodes: RedisNode[] } & RedisAccess)
-  | ({
-      kind: 'sentinel'
-      asked: true
-      sentinels: RedisNode[]
-      /** Under which the sentinels know the master. */
-      name: string
-      sentinelPassword: string | null
-    } & RedisAccess)
+/** Where Redis is, if anywhere. */
+export type RedisConfig = { kind: 'off' } | RedisTarget
 
 /** The variables of Redis, after their types have been checked. */
 export interface RedisVariables {
