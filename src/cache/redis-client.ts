@@ -65,7 +65,10 @@ const CLUSTER = {
   dnsLookup: (host, callback) => callback(null, host)
 } satisfies ClusterOptions
 
-/** Begins to connect and goes on trying until the client is closed. Listen to its `error` events at once. */
+/**
+ * Begins to connect and goes on trying until the client is closed. Listen to its `error` events at once. It emits
+ * `renewing` before it ends a connection itself, to look for the master that a replica has taken the place of.
+ */
 export function openRedis(target: RedisTarget): RedisClient {
   const access = accessOptions(target)
   if (target.kind === 'cluster') {
@@ -73,19 +76,17 @@ export function openRedis(target: RedisTarget): RedisClient {
     const redisOptions = { ...CONNECTION, commandTimeout: CLUSTER.slotsRefreshTimeout, ...access }
     return new Cluster([...target.nodes], { ...CLUSTER, redisOptions })
   }
-  const server = { ...SERVER, ...access, reconnectOnError: renewal() }
+  const reconnectOnError = renewal(() => client.emit('renewing'))
+  const client: Redis = new Redis({ ...SERVER, ...access, ...addressOptions(target), reconnectOnError })
+  return client
+}
+
+function addressOptions(target: Exclude<RedisTarget, { kind: 'cluster' }>) {
   if (target.kind === 'standalone') {
     const { host, port, database, tls } = target
-    return new Redis({
-      ...server,
-      host,
-      port,
-      db: database,
-      ...(tls && { tls: isIP(host) ? {} : { servername: host } })
-    })
+    return { host, port, db: database, ...(tls && { tls: isIP(host) ? {} : { servername: host } }) }
   }
-  return new Redis({
-    ...server,
+  return {
     sentinels: [...target.sentinels],
     name: target.name,
     // A master that the sentinels have replaced may go on answering.
@@ -93,7 +94,7 @@ export function openRedis(target: RedisTarget): RedisClient {
     sentinelCommandTimeout: CONNECTION.connectTimeout,
     ...(target.sentinelPassword !== null && { sentinelPassword: target.sentinelPassword }),
     ...(target.tls && { sentinelTLS: {}, enableTLSForSentinelMode: true })
-  })
+  }
 }
 
 /** How many servers stand behind a client, in the words of the health route. */
@@ -114,12 +115,13 @@ function accessOptions({ username, password, tls }: RedisAccess) {
   return { ...(username !== null && { username }), ...(password !== null && { password }), ...(tls && { tls: {} }) }
 }
 
-function renewal(): (error: Error) => 1 | false {
+function renewal(announce: () => void): (error: Error) => 1 | false {
   let renewedAt = -Infinity
   return error => {
     const now = performance.now()
     if (!error.message.startsWith('READONLY') || now - renewedAt < RENEW_MS) return false
     renewedAt = now
+    announce()
     // 1, not 2: the write is not sent again.
     return 1
   }

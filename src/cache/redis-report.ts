@@ -13,6 +13,7 @@ export class RedisReport {
   readonly #name: string
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting'
   #reason = SILENT
+  #renewing = false
 
   constructor(client: RedisClient, target: RedisTarget, log: CacheLog) {
     this.#target = target
@@ -20,7 +21,8 @@ export class RedisReport {
     this.#name = describe(target)
     // Without a listener ioredis prints every failed attempt.
     client.on('error', (error: NodeJS.ErrnoException) => (this.#reason = reasonOf(error)))
-    client.on('close', () => this.down())
+    client.on('renewing', () => (this.#renewing = true))
+    client.on('close', () => this.#closed())
     client.on('ready', () => this.#up())
     if (client instanceof Cluster) this.#followNodes(client)
   }
@@ -40,6 +42,11 @@ export class RedisReport {
   /** Says nothing more. */
   close(): void {
     this.#state = 'closed'
+  }
+
+  #closed(): void {
+    if (!this.#renewing) this.down()
+    this.#renewing = false
   }
 
   #up(): void {

@@ -75,7 +75,7 @@ t.test('the sentinels promote the replica: data and tracking go over to it, and 
   await isHeard(t, copy, sentinel.nodes[0])
   for (const to of [1, 0] as const) {
     await sentinel.failOver()
-    await waitFor(async () => (await ask(sentinel.nodes[to], async redis => redis.role())) as unknown)
+    await waitFor(async () => await ask(sentinel.nodes[to], async redis => redis.role()))
     await used(copy)
     await waitFor(async () => copy.cache.stats().tracked && (await read(copy, sentinel.nodes[to])), 10_000)
     await isHeard(t, copy, sentinel.nodes[to])
