@@ -1,10 +1,13 @@
 import { Cluster, type Redis } from 'ioredis'
+import { within } from '../deadline.js'
 import { mastersOf } from './cluster-topology.js'
-import { describe, type RedisClient, type RedisTarget } from './redis-client.js'
+import { describe, openRedis, type RedisClient, type RedisTarget } from './redis-client.js'
 import type { CacheLog } from './redis-trust.js'
 
 const CLOSED = 'the connection was closed'
 const SILENT = 'no answer yet'
+/** Above the time-out of a connection. */
+const REASON_MS = 700
 
 /** Tells of the state of a client: one line a change, however often it is tried in between, and no secret in it. */
 export class RedisReport {
@@ -29,19 +32,24 @@ export class RedisReport {
 
   /** Says that nobody answers, unless that has been said. */
   down(lost = this.#name): void {
-    const { kind } = this.#target
     if (this.#state === 'up') this.#log.warn(`${lost} is lost (${this.#reason}); the service goes on without it.`)
-    else if (this.#state === 'starting') {
-      if (kind === 'standalone' && !this.#target.asked) {
-        this.#log.info(`No ${this.#name}: the cache runs in memory.`)
-      } else this.#log.warn(`${this.#name} does not answer (${this.#reason}); the service goes on without it.`)
-    }
+    else if (this.#state === 'starting') void this.#reportSilence()
     if (this.#state !== 'closed') this.#state = 'down'
   }
 
   /** Says nothing more. */
   close(): void {
     this.#state = 'closed'
+  }
+
+  async #reportSilence(): Promise<void> {
+    const target = this.#target
+    if (!target.asked) {
+      this.#log.info(`No ${this.#name}: the cache runs in memory.`)
+      return
+    }
+    const reason = (target.kind !== 'standalone' && (await reasonOfFirst(target))) || this.#reason
+    this.#log.warn(`${this.#name} does not answer (${reason}); the service goes on without it.`)
   }
 
   #closed(): void {
@@ -83,4 +91,19 @@ export class RedisReport {
 function reasonOf(error: NodeJS.ErrnoException & { lastNodeError?: unknown }): string {
   const { lastNodeError } = error
   return lastNodeError instanceof Error ? reasonOf(lastNodeError) : (error.code ?? error.message)
+}
+
+/** What is the matter with the first server of many, of which ioredis says no more than that its connection is closed. */
+async function reasonOfFirst(target: Exclude<RedisTarget, { kind: 'standalone' }>): Promise<string | null> {
+  const { tls, username, password } = target
+  const [node] = target.kind === 'cluster' ? target.nodes : target.sentinels
+  if (!node) return null
+  const access =
+    target.kind === 'cluster' ? { username, password } : { username: null, password: target.sentinelPassword }
+  const probe = openRedis({ kind: 'standalone', asked: true, database: 0, tls, ...node, ...access })
+  const reason = new Promise<string | null>(resolve => {
+    probe.on('error', (error: Error) => resolve(reasonOf(error)))
+    probe.on('ready', () => resolve(null))
+  })
+  return within(REASON_MS, reason, null).finally(() => probe.disconnect())
 }
