@@ -75,12 +75,14 @@ t.test('the sentinels promote the replica: data and tracking go over to it, and 
   await isHeard(t, copy, sentinel.nodes[0])
   for (const to of [1, 0] as const) {
     await sentinel.failOver()
-    await waitFor(async () => await ask(sentinel.nodes[to], async redis => redis.role()))
     await used(copy)
     await waitFor(async () => copy.cache.stats().tracked && (await read(copy, sentinel.nodes[to])), 10_000)
     await isHeard(t, copy, sentinel.nodes[to])
   }
-  t.equal(copy.lines.length % 2, 0, 'each loss has its end')
+  // The sentinels learn of a failover one by one: who asks a late one is sent to the old master for a moment.
+  const count = (pattern: RegExp) => copy.lines.filter(line => pattern.test(line)).length
+  await waitFor(() => count(/not heard|is not used/) === count(/heard again|used now/), 10_000)
+  t.ok(count(/not heard/) >= 2)
 })
 
 /** Whether a value that the copy stores comes to this node. */
