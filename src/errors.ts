@@ -120,3 +120,6 @@ export const TextFailedError = problem<[ErrorOptions?]>(
   'The text could not be processed. Send it again after retry-after seconds.',
   503
 )
+
+/** A Redis Cluster that answered too late, or out of another server than the one that was asked. Never sent to a client. */
+export const RedisAnswerError = createError<[string]>('REDIS_ANSWER', 'The Redis Cluster: %s.', 503)

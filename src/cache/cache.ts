@@ -1,12 +1,15 @@
-import type { Redis } from 'ioredis'
+import { Cluster } from 'ioredis'
 import type { BreakerState, Direction } from './breaker.js'
 import type { CacheRead } from './cache-read.js'
 import { ReadCounter, type ReadStats } from './cache-stats.js'
+import { ClusterTracking } from './cluster-tracking.js'
 import { plainForm } from './codec.js'
+import { EvictionWatch } from './eviction-watch.js'
 import { cacheKeys, familyPrefixes, type CacheKey } from './keys.js'
 import type { Loader } from './loads.js'
 import { MemoryTier } from './memory-tier.js'
 import { ReadThrough } from './read-through.js'
+import { modeOf, type RedisClient } from './redis-client.js'
 import { readRedisStatus, type RedisStatus } from './redis-status.js'
 import { RedisTier } from './redis-tier.js'
 import { DATABASE_KEY, type CacheLog } from './redis-trust.js'
@@ -15,7 +18,7 @@ import { RedisTracking } from './tracking.js'
 
 export interface TtsCacheOptions {
   /** Null: the memory tier serves alone. The client stays its owner's. */
-  redis: Redis | null
+  redis: RedisClient | null
   /** Whether a Redis was configured, as opposed to merely tried at the default address. */
   redisAsked: boolean
   /** Size of the memory tier; 0 turns it off. */
@@ -52,7 +55,7 @@ export interface CacheStats extends ReadStats {
 /** The shared tier as the health route shows it; `connected` is true while Redis answers and is used. */
 export interface CacheStatus extends RedisStatus, Pick<ReadStats, 'hits' | 'misses' | 'hitRatio'> {
   /** `memory`: no Redis was asked for, and none is there. */
-  mode: 'standalone' | 'memory'
+  mode: 'standalone' | 'sentinel' | 'cluster' | 'memory'
   asked: boolean
 }
 
@@ -64,7 +67,8 @@ export class TtsCache {
   readonly #memory: MemoryTier
   readonly #tracked: TrackedMemory
   readonly #redis: RedisTier | null
-  readonly #tracking: RedisTracking | null
+  readonly #tracking: ClusterTracking | RedisTracking | null
+  readonly #eviction: EvictionWatch | null
   readonly #counter = new ReadCounter()
   readonly #reads: ReadThrough
 
@@ -75,6 +79,7 @@ export class TtsCache {
     const redisUsable = () => this.#redis?.usable === true
     this.#redis = client ? new RedisTier({ ...options, client, now, onTrusted }) : null
     this.#tracking = client ? this.#track(client, now) : null
+    this.#eviction = client ? new EvictionWatch({ client, log: options.log }) : null
     this.#memory = new MemoryTier({ maxBytes: options.memoryBytes, now })
     this.#tracked = new TrackedMemory({ memory: this.#memory, tracking: this.#tracking, redisUsable, now })
     this.#reads = new ReadThrough({ memory: this.#tracked, redis: this.#redis, counter: this.#counter, now })
@@ -180,7 +185,7 @@ export class TtsCache {
     const { redis, redisAsked: asked } = this.#options
     const status = await readRedisStatus(redis)
     const { hits, misses, hitRatio } = this.#counter.read()
-    const mode = redis && (asked || status.connected) ? 'standalone' : 'memory'
+    const mode = redis && (asked || status.connected) ? modeOf(redis) : 'memory'
     const connected = status.connected && this.#redis?.usable === true
     return { ...status, connected, mode, asked, hits, misses, hitRatio }
   }
@@ -188,6 +193,7 @@ export class TtsCache {
   /** Ends the timers and the tracking connection; the Redis client is closed by whoever made it. */
   close(): void {
     this.#tracking?.close()
+    this.#eviction?.close()
     this.#redis?.close()
     this.#reads.forgetAll()
   }
@@ -200,13 +206,12 @@ export class TtsCache {
     this.#reads.forget(keys)
   }
 
-  #track(client: Redis, now: () => number): RedisTracking {
-    return new RedisTracking({
-      client,
+  #track(client: RedisClient, now: () => number): ClusterTracking | RedisTracking {
+    const listeners = {
       now,
       log: this.#options.log,
       prefixes: [...familyPrefixes, DATABASE_KEY],
-      onChanged: keys => {
+      onChanged: (keys: readonly string[]) => {
         this.#reads.changed(keys as CacheKey[])
         if (keys.includes(DATABASE_KEY)) this.#redis?.doubt()
       },
@@ -215,7 +220,9 @@ export class TtsCache {
         this.#redis?.doubt()
       },
       onArmed: () => this.#reads.distrust()
-    })
+    }
+    if (client instanceof Cluster) return new ClusterTracking({ ...listeners, cluster: client })
+    return new RedisTracking({ ...listeners, client, open: options => client.duplicate(options) })
   }
 
   async #listsOf(bookId: number | string): Promise<(CacheKey | null)[]> {

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
-import type { Redis } from 'ioredis'
 import { Breaker, type BreakerState, type Direction } from './breaker.js'
 import type { Answer, CacheEntry, CacheTier } from './cache-tier.js'
 import { decode, isLease, newLease, storedForm } from './codec.js'
 import { Deletions } from './deletions.js'
 import { familyOf, type CacheKey } from './keys.js'
-import { isOutage, send, sendEach, type Command, type Reply } from './redis-pipeline.js'
+import type { RedisClient } from './redis-client.js'
+import { isOutage, isRefusing, send, sendEach, type Command, type Reply } from './redis-pipeline.js'
 import { DATABASE_KEY, RedisTrust, type CacheLog } from './redis-trust.js'
 
 /** What asking for the lease of a key has led to. */
@@ -17,7 +17,7 @@ export type Claim =
   | { kind: 'unavailable' }
 
 export interface RedisTierOptions {
-  client: Redis
+  client: RedisClient
   databaseId: string
   /** Base of the URLs that a value may hold, without a slash at its end. */
   publicUrl: string
@@ -52,7 +52,7 @@ return 0`
 export class RedisTier implements CacheTier {
   readonly name = 'redis'
   readonly #options: RedisTierOptions
-  readonly #client: Redis
+  readonly #client: RedisClient
   readonly #deletions: Deletions
   readonly #trust: RedisTrust
   readonly #breakers: Record<Direction, Breaker>
@@ -210,6 +210,7 @@ export class RedisTier implements CacheTier {
     if (!error) return
     this.#errors++
     if (isOutage(error, direction)) this.#breakers[direction].trip(error)
+    if (isRefusing(error)) this.#trust.doubt()
   }
 
   async #probe(command: Command): Promise<void> {

@@ -199,5 +199,12 @@ t.test('nothing but the documented commands is sent', async t => {
     [...seen].filter(name => !documented.includes(name)),
     []
   )
-  t.strictSame([...keys].sort(), ['book:1', 'book_audios:1:v1', 'book_audios:1:v2', 'tts:database', 'voices:all'])
+  t.strictSame([...keys].sort(), [
+    'book:1',
+    'book_audios:1:v1',
+    'book_audios:1:v2',
+    'tts:database',
+    'tts:none',
+    'voices:all'
+  ])
 })

@@ -6,6 +6,7 @@ import redisPlugin from '../../plugins/redis.js'
 import { TtsCache, type TtsCacheOptions } from '../../src/cache/cache.js'
 import { cacheKeys, type CacheKey } from '../../src/cache/keys.js'
 import type { HeldEntry } from '../../src/cache/memory-tier.js'
+import type { RedisClient, RedisTarget } from '../../src/cache/redis-client.js'
 import type { Config } from '../../src/config.js'
 import type { Teardown } from '../helpers/processes.js'
 
@@ -39,7 +40,7 @@ export interface RedisAddress {
 
 export interface Copy {
   cache: TtsCache
-  client: Redis
+  client: RedisClient
   /** Lines of the cache's log. */
   lines: string[]
 }
@@ -47,7 +48,7 @@ export interface Copy {
 /** One copy of the service as far as the cache goes, with the production client of `plugins/redis.ts`. */
 export async function startCopy(
   t: Teardown,
-  redis: RedisAddress,
+  redis: RedisAddress | RedisTarget,
   options: Partial<TtsCacheOptions> = {}
 ): Promise<Copy> {
   const client = await productionClient(t, redis)
@@ -69,12 +70,17 @@ export async function startCopy(
 }
 
 /** The client as `plugins/redis.ts` makes it. */
-export async function productionClient(t: Teardown, address: RedisAddress): Promise<Redis> {
+export async function productionClient(t: Teardown, address: RedisAddress | RedisTarget): Promise<RedisClient> {
   const app = fastify()
-  const config = {
-    redis: { kind: 'standalone', asked: true, username: null, password: null, tls: false, database: 0, ...address }
-  }
-  await app.register(fp(async scope => void scope.decorate('config', config as unknown as Config), { name: 'config' }))
+  const redis: RedisTarget =
+    'kind' in address
+      ? address
+      : {
+          ...{ kind: 'standalone', asked: true, username: null, password: null, tls: false, database: 0 },
+          ...address
+        }
+  const config = { redis } as unknown as Config
+  await app.register(fp(async scope => void scope.decorate('config', config), { name: 'config' }))
   await app.register(redisPlugin)
   await app.ready()
   t.teardown(() => app.close())

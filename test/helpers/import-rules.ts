@@ -27,7 +27,8 @@ const LAYERS: Record<string, Arrows> = {
     types: ['src/schemas']
   },
   'src/app': { values: ['plugins', 'routes', 'src/http', 'src/config'], types: CORE },
-  'src/config': { values: [], types: [] },
+  // It names what it configures.
+  'src/config': { values: [], types: ['src/cache'] },
   'src/errors': { values: [], types: [] },
   'src/ids': { values: [], types: [] },
   'src/paths': { values: [], types: [] },
