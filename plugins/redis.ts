@@ -30,7 +30,7 @@ const TIMEOUTS = {
 export default fp(
   async app => {
     const { redis } = app.config
-    if (redis.kind === 'off') return
+    if (redis.kind !== 'standalone') return
     const client = connect(redis)
     reportChanges(client, redis, app.log)
     app.addHook('onClose', () => quit(client))

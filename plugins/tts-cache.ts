@@ -14,7 +14,7 @@ export default fp(
     const cache = new TtsCache({
       // An application around us may have a `redis` of its own.
       redis: config.redis.kind === 'off' ? null : app.redis,
-      redisAsked: config.redis.kind === 'standalone' && config.redis.asked,
+      redisAsked: config.redis.kind !== 'off' && config.redis.asked,
       memoryBytes: config.cacheMemoryBytes,
       publicUrl: app.publicUrl,
       databaseId: db.id,

@@ -3,7 +3,10 @@ import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { NODES_PATTERN, redisConfig, type RedisConfig } from './config/redis.js'
 import { StartError } from './errors.js'
+
+export type { RedisConfig }
 
 /** Raw environment: names and texts, e.g. `process.env`. */
 export type RawEnvironment = Readonly<Record<string, string | undefined>>
@@ -14,7 +17,12 @@ const integer = (fallback: number, minimum: number, maximum: number) =>
 const oneOf = (fallback: string, values: readonly string[]) =>
   Type.String({ pattern: `^(${values.join('|')})$`, default: fallback, description: values.join(', ') })
 const url = (pattern: string, description: string) => Type.String({ pattern, maxLength: 2048, description })
+const nodes = Type.Optional(
+  Type.String({ pattern: NODES_PATTERN, maxLength: 4096, description: 'host:port,host:port, IPv6 in brackets' })
+)
 const secret = <T extends TSchema>(schema: T) => ({ ...schema, secret: true })
+const token = () =>
+  Type.Optional(secret(Type.String({ pattern: '^[\\x21-\\x7e]{1,1024}$', description: 'visible ASCII' })))
 
 /**
  * The environment, one line a variable: type, default and what is allowed (contract §2). Empty values count as unset. A
@@ -33,22 +41,25 @@ export const Environment = Type.Object({
   REDIS_USERNAME: Type.Optional(Type.String({ maxLength: 256, description: 'a user name' })),
   REDIS_PASSWORD: Type.Optional(secret(Type.String({ maxLength: 1024, description: 'a password' }))),
   REDIS_TLS: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  REDIS_CLUSTER_NODES: nodes,
+  REDIS_SENTINELS: nodes,
+  REDIS_SENTINEL_NAME: Type.Optional(
+    Type.String({ pattern: '^[^\\s]{1,256}$', description: 'the name of the master' })
+  ),
+  REDIS_SENTINEL_PASSWORD: Type.Optional(secret(Type.String({ maxLength: 1024, description: 'a password' }))),
   CACHE_MEMORY_MB: integer(128, 0, 65536),
   MAX_TEXT_BYTES: integer(10_485_760, 1, 33_554_432),
   WAIT_MS: integer(7000, 0, 60_000),
   SPEECH_ENGINE: oneOf('espeak', ['espeak']),
   AUDIO_STORE: oneOf('file', ['file']),
-  WRITE_TOKEN: Type.Optional(secret(Type.String({ pattern: '^[\\x21-\\x7e]{1,1024}$', description: 'visible ASCII' })))
+  WRITE_TOKEN: token(),
+  ADMIN_TOKEN: token()
 })
 type Environment = Static<typeof Environment>
 type Name = keyof Environment
 
 /** Variables of features that this version lacks: to accept them would promise a protection that is not there. */
 const UNSUPPORTED = [
-  'REDIS_CLUSTER_NODES',
-  'REDIS_SENTINELS',
-  'REDIS_SENTINEL_NAME',
-  'REDIS_SENTINEL_PASSWORD',
   'OPENAI_BASE_URL',
   'OPENAI_API_KEY',
   'OPENAI_SPEECH_MODEL',
@@ -57,7 +68,6 @@ const UNSUPPORTED = [
   'S3_REGION',
   'PROGRESS_FLUSH_MS',
   'PROGRESS_ACK',
-  'ADMIN_TOKEN',
   'JWT_SECRET',
   'JWKS_URL',
   'JWT_ISSUER',
@@ -69,20 +79,6 @@ const UNSUPPORTED_VALUES: Partial<Record<Name, RegExp>> = { SPEECH_ENGINE: /open
 
 /** Variables of other programs that show that a real database was meant and DATABASE_URL forgotten. */
 const OTHER_DATABASE = ['PGHOST', 'PGDATABASE', 'PGSERVICE', 'POSTGRES_HOST', 'POSTGRES_URL', 'POSTGRES_DB']
-
-/** Where Redis is; `asked` is false when nothing was configured and the default address is merely tried. */
-export type RedisConfig =
-  | { kind: 'off' }
-  | {
-      kind: 'standalone'
-      asked: boolean
-      host: string
-      port: number
-      username: string | null
-      password: string | null
-      tls: boolean
-      database: number
-    }
 
 /** The whole configuration, read once by `readConfig`; nothing below the entries looks at the environment. */
 export interface Config {
@@ -104,6 +100,8 @@ export interface Config {
   speechEngine: string
   audioStore: string
   writeToken: string | null
+  /** Null: there are no admin routes. */
+  adminToken: string | null
 }
 
 /**
@@ -129,7 +127,8 @@ export function readConfig(env: RawEnvironment, cwd: string = process.cwd()): Co
     waitMs: values.WAIT_MS,
     speechEngine: values.SPEECH_ENGINE,
     audioStore: values.AUDIO_STORE,
-    writeToken: values.WRITE_TOKEN ?? null
+    writeToken: values.WRITE_TOKEN ?? null,
+    adminToken: values.ADMIN_TOKEN ?? null
   }
 }
 
@@ -207,42 +206,5 @@ function refuseForgottenDatabase(values: Environment, raw: RawEnvironment): void
 function refuseUnknownAddress(values: Environment): void {
   if (values.PORT === 0 && values.PUBLIC_URL === undefined) {
     throw new StartError('PORT is 0 but PUBLIC_URL is not set; set PUBLIC_URL, or a port of your choice.')
-  }
-}
-
-function redisConfig(values: Environment): RedisConfig {
-  const parts = ['REDIS_HOST', 'REDIS_PORT', 'REDIS_USERNAME', 'REDIS_PASSWORD', 'REDIS_TLS'] as const
-  const part = parts.find(name => values[name] !== undefined)
-  if (values.REDIS_URL !== undefined) {
-    if (part) throw new StartError(`REDIS_URL and ${part} are both set; keep one of them.`)
-    return values.REDIS_URL === 'off' ? { kind: 'off' } : fromUrl(values.REDIS_URL)
-  }
-  return {
-    kind: 'standalone',
-    asked: part !== undefined,
-    host: values.REDIS_HOST ?? 'localhost',
-    port: values.REDIS_PORT ?? 6379,
-    username: values.REDIS_USERNAME ?? null,
-    password: values.REDIS_PASSWORD ?? null,
-    tls: values.REDIS_TLS ?? false,
-    database: 0
-  }
-}
-
-function fromUrl(text: string): RedisConfig {
-  const address = URL.canParse(text) && !/%(?![0-9a-f]{2})/i.test(text) ? new URL(text) : null
-  const database = address?.pathname.match(/^\/?(\d{0,5})$/)?.[1]
-  if (!address?.hostname || database === undefined) {
-    throw new StartError('REDIS_URL is "***"; allowed: redis://user:password@host:port/database, rediss://... or off.')
-  }
-  return {
-    kind: 'standalone',
-    asked: true,
-    host: address.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(address.port || 6379),
-    username: decodeURIComponent(address.username) || null,
-    password: decodeURIComponent(address.password) || null,
-    tls: address.protocol === 'rediss:',
-    database: Number(database)
   }
 }
