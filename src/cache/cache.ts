@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { ReadCounter, type ReadStats } from './cache-stats.js'
 import type { CacheRead } from './cache-tier.js'
 import { cacheKeys, familyPrefixes, type CacheKey } from './keys.js'
+import type { MemoryView } from './memory-keys.js'
 import { MemoryTier } from './memory-tier.js'
 import { ReadThrough, type Loader } from './read-through.js'
 import { readRedisStatus, type RedisStatus } from './redis-status.js'
@@ -153,6 +154,11 @@ export class TtsCache {
       redisErrors: this.#redis?.errors ?? 0,
       tracked: this.#tracking?.armed === true
     }
+  }
+
+  /** What an operator may look at. */
+  get memory(): MemoryView {
+    return this.#memory
   }
 
   memoryStatus(): MemoryStatus {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { CacheEntry, CacheTier } from './cache-tier.js'
 import type { CacheKey } from './keys.js'
+import type { MemoryView } from './memory-keys.js'
 
 export interface MemoryTierOptions {
   /** Bound of all entries together; 0 turns the tier off. */
@@ -16,7 +17,7 @@ const ENTRY_BYTES = 300
 const WIDE = /[^\u0000-\u00ff]/
 
 /** Answers in this process: a least-recently-used map bounded in bytes. */
-export class MemoryTier implements CacheTier {
+export class MemoryTier implements CacheTier, MemoryView {
   readonly name = 'memory'
   readonly #entries: LRUCache<CacheKey, CacheEntry> | null
   readonly #options: MemoryTierOptions
@@ -57,6 +58,15 @@ export class MemoryTier implements CacheTier {
   delete(keys: readonly CacheKey[]): boolean {
     for (const key of keys) this.#entries?.delete(key)
     return true
+  }
+
+  keys(): Iterable<CacheKey> {
+    return this.#entries?.keys() ?? []
+  }
+
+  stored(key: CacheKey): { bytes: Buffer; ttlMs: number } | undefined {
+    const entry = this.#entries?.peek(key)
+    return entry && { bytes: Buffer.from(entry.body), ttlMs: entry.expiresAt - this.#options.now() }
   }
 
   clear(): void {

@@ -1,0 +1,160 @@
+import { hash } from 'node:crypto'
+import type { Cluster, Redis } from 'ioredis'
+import { RedisUnavailableError, ValidationFailedError } from '../errors.js'
+import {
+  BAD_CURSOR,
+  decodeCursor,
+  encodeCursor,
+  type KeyPage,
+  type KeySource,
+  type ListedKey,
+  type PageQuery
+} from './key-pages.js'
+import type { CacheKey } from './keys.js'
+import { parseKey, prefixOf, type KeyFilter } from './own-keys.js'
+
+/** Keys that Redis looks at in one step when all are wanted: about a millisecond, in which it serves nobody else. */
+const STEP = 1000
+/** Of fewer a step is not worth its way to Redis. What it finds over the limit of a page goes into the cursor: some 5 kB. */
+const LEAST_STEP = 50
+/** Steps of one page: where it passes nothing but keys of others, it ends and tells where to go on. */
+const MAX_STEPS = 100
+
+/** A place in a walk over the masters: one of them, and the cursor of its `SCAN`. */
+interface Place {
+  master: string
+  scan: string
+}
+
+/** What a cursor holds. */
+interface Position {
+  /** Null: every master was walked through. */
+  place: Place | null
+  /** What the last step gave beyond the limit: Redis ends no step within a bucket of its table. */
+  left: readonly CacheKey[]
+}
+
+/**
+ * The keys in Redis, by `SCAN` on one master after another. Redis is asked for the fixed beginning of a family; all else
+ * is told apart here, so that no input becomes a pattern. Every method throws RedisUnavailableError.
+ */
+export class RedisKeys implements KeySource {
+  readonly #client: Redis | Cluster
+
+  constructor(client: Redis | Cluster) {
+    this.#client = client
+  }
+
+  async page({ filter, cursor, limit }: PageQuery): Promise<KeyPage> {
+    const masters = this.#masters()
+    let { place, left } = cursor === null ? { place: firstOf(masters), left: [] } : positionOf(cursor, masters)
+    const keys = new Set(left.filter(filter.accepts))
+    left = []
+    for (let steps = 0; place && keys.size < limit && steps < MAX_STEPS; steps++) {
+      const step = await this.#step(masters, place, { filter, count: Math.max(LEAST_STEP, limit - keys.size) })
+      for (const key of step.found) keys.add(key)
+      place = step.next
+    }
+    const found = [...keys]
+    left = found.slice(limit)
+    const isLast = place === null && left.length === 0
+    return { keys: await this.#alive(found.slice(0, limit)), cursor: isLast ? null : cursorAt({ place, left }) }
+  }
+
+  /** All keys that the filter accepts, some at a time; one may come twice when Redis resizes its table meanwhile. */
+  async *all(filter: KeyFilter): AsyncGenerator<readonly CacheKey[]> {
+    const masters = this.#masters()
+    let place = firstOf(masters)
+    while (place) {
+      const step = await this.#step(masters, place, { filter, count: STEP })
+      yield [...new Set(step.found)]
+      place = step.next
+    }
+  }
+
+  /** How many of the keys are there. */
+  async count(keys: readonly CacheKey[]): Promise<number> {
+    const found = await answered(Promise.all(keys.map(key => this.#client.exists(key))))
+    return found.reduce((sum, one) => sum + one, 0)
+  }
+
+  /** The stored bytes and what is left of their life, or null where nothing is; no bytes where it is no string. */
+  async read(key: CacheKey): Promise<{ bytes: Buffer | null; ttlMs: number | null } | null> {
+    const [bytes, ttlMs] = await answered(
+      Promise.all([this.#client.getBuffer(key).catch(unlessOtherType), this.#client.pttl(key)])
+    )
+    return ttlMs === GONE ? null : { bytes, ttlMs: ttlMs === ENDLESS ? null : ttlMs }
+  }
+
+  /** The masters by a name that tells nothing of the network, in an order that all copies share. */
+  #masters(): ReadonlyMap<string, Redis> {
+    const nodes = 'nodes' in this.#client ? this.#client.nodes('master') : [this.#client]
+    if (nodes.length === 0) throw new RedisUnavailableError()
+    const named = nodes.map(node => [nameOf(node), node] as const)
+    return new Map(named.sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  async #step(
+    masters: ReadonlyMap<string, Redis>,
+    place: Place,
+    { filter, count }: { filter: KeyFilter; count: number }
+  ): Promise<{ found: CacheKey[]; next: Place | null }> {
+    const node = masters.get(place.master) as Redis
+    const scanning =
+      filter.prefix === null
+        ? node.scan(place.scan, 'COUNT', count)
+        : node.scan(place.scan, 'MATCH', `${filter.prefix}:*`, 'COUNT', count)
+    const [scan, texts] = await answered(scanning)
+    const found = texts.map(parseKey).filter(key => key !== null && filter.accepts(key)) as CacheKey[]
+    if (scan !== '0') return { found, next: { ...place, scan } }
+    const names = [...masters.keys()]
+    const after = names[names.indexOf(place.master) + 1]
+    return { found, next: after === undefined ? null : { master: after, scan: '0' } }
+  }
+
+  /** Those that have not ended since they were found, with what is left of their lives. */
+  async #alive(keys: readonly CacheKey[]): Promise<ListedKey[]> {
+    const ttls = await answered(Promise.all(keys.map(key => this.#client.pttl(key))))
+    return keys.flatMap((key, at) => {
+      const ttlMs = ttls[at] ?? GONE
+      return ttlMs === GONE ? [] : [{ key, family: prefixOf(key), ttlMs: ttlMs === ENDLESS ? null : ttlMs }]
+    })
+  }
+}
+
+/** Answers of `PTTL`. */
+const GONE = -2
+const ENDLESS = -1
+
+const nameOf = ({ options: { host = '', port = 0 } }: Redis): string => hash('sha256', `${host}:${port}`).slice(0, 8)
+
+function firstOf(masters: ReadonlyMap<string, Redis>): Place | null {
+  const [master] = masters.keys()
+  return master === undefined ? null : { master, scan: '0' }
+}
+
+const cursorAt = ({ place, left }: Position): string => encodeCursor([place?.master ?? '', place?.scan ?? '', ...left])
+
+/** @throws ValidationFailedError: after a failover the new master's `SCAN` would take the cursor and miss keys. */
+function positionOf(cursor: string, masters: ReadonlyMap<string, Redis>): Position {
+  const [master = '', scan = '', ...texts] = decodeCursor(cursor) ?? []
+  const left = texts.map(parseKey).filter(key => key !== null)
+  const isPlace = masters.has(master) && /^[0-9]{1,20}$/.test(scan)
+  const isEnd = master === '' && scan === '' && left.length > 0
+  if (left.length < texts.length || !(isPlace || isEnd)) throw new ValidationFailedError(BAD_CURSOR)
+  return { place: isPlace ? { master, scan } : null, left }
+}
+
+/** Whatever Redis says of a failed command, or does not say, is for the log. */
+async function answered<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply
+  } catch (cause) {
+    throw new RedisUnavailableError({ cause })
+  }
+}
+
+function unlessOtherType(error: Error): null {
+  if (error.message.startsWith('WRONGTYPE')) return null
+  throw error
+}
