@@ -37,9 +37,6 @@ export interface StoredKey extends ListedKey {
   tier: 'redis' | 'memory'
 }
 
-/** Keys that Redis is asked about at once. */
-const AT_ONCE = 500
-
 /** Looks at what is cached without using it: nothing is counted, renewed or loaded. */
 export class Inventory {
   readonly #cache: InventoryOptions['cache']
@@ -82,12 +79,7 @@ export class Inventory {
     const own = new Set(keys.filter(key => this.#cache.memory.stored(key)))
     const redis = await this.#reachable()
     if (!redis) return own.size
-    let count = own.size
-    const others = keys.filter(key => !own.has(key))
-    for (let start = 0; start < others.length; start += AT_ONCE) {
-      count += await redis.count(others.slice(start, start + AT_ONCE))
-    }
-    return count
+    return own.size + (await redis.count(keys.filter(key => !own.has(key))))
   }
 
   /**

@@ -20,6 +20,12 @@ const LEAST_STEP = 50
 /** Steps of one page: where it passes nothing but keys of others, it ends and tells where to go on. */
 const MAX_STEPS = 100
 
+/** Above this many questions at once the last ones would run into the command time-out of a healthy Redis. */
+const AT_ONCE = 500
+
+/** Each ends after the time-out of a command, 150 ms. */
+const ATTEMPTS = 3
+
 /** A place in a walk over the masters: one of them, and the cursor of its `SCAN`. */
 interface Place {
   master: string
@@ -74,13 +80,13 @@ export class RedisKeys implements KeySource {
 
   /** How many of the keys are there. */
   async count(keys: readonly CacheKey[]): Promise<number> {
-    const found = await answered(Promise.all(keys.map(key => this.#client.exists(key))))
+    const found = await this.#each(keys, key => this.#client.exists(key))
     return found.reduce((sum, one) => sum + one, 0)
   }
 
   /** The stored bytes and what is left of their life, or null where nothing is; no bytes where it is no string. */
   async read(key: CacheKey): Promise<{ bytes: Buffer | null; ttlMs: number | null } | null> {
-    const [bytes, ttlMs] = await answered(
+    const [bytes, ttlMs] = await answered(() =>
       Promise.all([this.#client.getBuffer(key).catch(unlessOtherType), this.#client.pttl(key)])
     )
     return ttlMs === GONE ? null : { bytes, ttlMs: ttlMs === ENDLESS ? null : ttlMs }
@@ -100,11 +106,11 @@ export class RedisKeys implements KeySource {
     { filter, count }: { filter: KeyFilter; count: number }
   ): Promise<{ found: CacheKey[]; next: Place | null }> {
     const node = masters.get(place.master) as Redis
-    const scanning =
+    const [scan, texts] = await answered(() =>
       filter.prefix === null
         ? node.scan(place.scan, 'COUNT', count)
         : node.scan(place.scan, 'MATCH', `${filter.prefix}:*`, 'COUNT', count)
-    const [scan, texts] = await answered(scanning)
+    )
     const found = texts.map(parseKey).filter(key => key !== null && filter.accepts(key)) as CacheKey[]
     if (scan !== '0') return { found, next: { ...place, scan } }
     const names = [...masters.keys()]
@@ -112,9 +118,18 @@ export class RedisKeys implements KeySource {
     return { found, next: after === undefined ? null : { master: after, scan: '0' } }
   }
 
+  async #each(keys: readonly CacheKey[], ask: (key: CacheKey) => Promise<number>): Promise<number[]> {
+    const answers: number[] = []
+    for (let start = 0; start < keys.length; start += AT_ONCE) {
+      const part = keys.slice(start, start + AT_ONCE)
+      answers.push(...(await answered(() => Promise.all(part.map(ask)))))
+    }
+    return answers
+  }
+
   /** Those that have not ended since they were found, with what is left of their lives. */
   async #alive(keys: readonly CacheKey[]): Promise<ListedKey[]> {
-    const ttls = await answered(Promise.all(keys.map(key => this.#client.pttl(key))))
+    const ttls = await this.#each(keys, key => this.#client.pttl(key))
     return keys.flatMap((key, at) => {
       const ttlMs = ttls[at] ?? GONE
       return ttlMs === GONE ? [] : [{ key, family: prefixOf(key), ttlMs: ttlMs === ENDLESS ? null : ttlMs }]
@@ -145,12 +160,17 @@ function positionOf(cursor: string, masters: ReadonlyMap<string, Redis>): Positi
   return { place: isPlace ? { master, scan } : null, left }
 }
 
-/** Whatever Redis says of a failed command, or does not say, is for the log. */
-async function answered<T>(reply: Promise<T>): Promise<T> {
-  try {
-    return await reply
-  } catch (cause) {
-    throw new RedisUnavailableError({ cause })
+/**
+ * The answer to a question that changes nothing, asked again when it fails: a long walk is not to end at one that was
+ * late. What Redis says of it, or does not say, is for the log.
+ */
+async function answered<T>(ask: () => Promise<T>): Promise<T> {
+  for (let left = ATTEMPTS - 1; ; left--) {
+    try {
+      return await ask()
+    } catch (cause) {
+      if (left === 0) throw new RedisUnavailableError({ cause })
+    }
   }
 }
 
