@@ -92,12 +92,18 @@ export class RedisKeys implements KeySource {
     return ttlMs === GONE ? null : { bytes, ttlMs: ttlMs === ENDLESS ? null : ttlMs }
   }
 
-  /** The masters by a name that tells nothing of the network, in an order that all copies share. */
+  /**
+   * The masters by a name that tells nothing of the network, in an order that all copies share. One that has died is no
+   * node of the client any more, but still owns its slots: without it a listing would lack its keys without a word.
+   */
   #masters(): ReadonlyMap<string, Redis> {
-    const nodes = 'nodes' in this.#client ? this.#client.nodes('master') : [this.#client]
-    if (nodes.length === 0) throw new RedisUnavailableError()
-    const named = nodes.map(node => [nameOf(node), node] as const)
-    return new Map(named.sort(([a], [b]) => (a < b ? -1 : 1)))
+    if (!('slots' in this.#client)) return new Map([[nameOf(addressOf(this.#client)), this.#client]])
+    const nodes = new Map(this.#client.nodes('master').map(node => [addressOf(node), node]))
+    const owners = [...new Set(this.#client.slots.flatMap(([owner]) => owner ?? []))]
+    const named = owners.map(owner => [nameOf(owner), nodes.get(owner)] as const).sort(([a], [b]) => (a < b ? -1 : 1))
+    const masters = named.filter((pair): pair is [string, Redis] => pair[1] !== undefined)
+    if (owners.length === 0 || masters.length < owners.length) throw new RedisUnavailableError()
+    return new Map(masters)
   }
 
   async #step(
@@ -141,7 +147,10 @@ export class RedisKeys implements KeySource {
 const GONE = -2
 const ENDLESS = -1
 
-const nameOf = ({ options: { host = '', port = 0 } }: Redis): string => hash('sha256', `${host}:${port}`).slice(0, 8)
+/** As a Cluster's client names its nodes. */
+const addressOf = ({ options: { host = '', port = 0 } }: Redis): string => `${host}:${port}`
+
+const nameOf = (address: string): string => hash('sha256', address).slice(0, 8)
 
 function firstOf(masters: ReadonlyMap<string, Redis>): Place | null {
   const [master] = masters.keys()

@@ -125,7 +125,7 @@ t.test('the commands of the operator', { timeout: 2 * SLOW_MS }, async t => {
     )
     t.equal((await here(t, keys, ['--family', 'book', '--limit', '1100'])).lines.length, 1100)
     const found = await here(t, keys, ['--match', 'book:1??0', '--json'])
-    t.equal(found.lines.length, 20)
+    t.equal(found.lines.length, 21)
     t.match(JSON.parse(found.lines[0] ?? ''), { key: /^book:1\d\d0$/, family: 'book', ttlSeconds: Number })
     t.match(await here(t, keys, ['--match', 'nothing']), { code: 0, lines: [] })
     await t.rejects(here(t, keys, ['--family', 'progress']), { message: /answered 400: VALIDATION_FAILED/ })

@@ -9,7 +9,7 @@ interface Book {
   documento_id: string
 }
 
-t.test('warm fills what is there and makes no audio', { timeout: 90_000 }, async t => {
+t.test('warm fills what is there and makes no audio', { timeout: 120_000 }, async t => {
   const redis = await startRedis(t)
   const foreign = new Redis({ port: redis.port, host: '127.0.0.1', protocol: 2 })
   t.teardown(() => foreign.disconnect())
@@ -20,7 +20,8 @@ t.test('warm fills what is there and makes no audio', { timeout: 90_000 }, async
     books.push(await fetchJson<Book>(`${url}/libros`, { titulo, texto: `${titulo}. ${text.repeat(30)}` }))
   }
   const [first, second] = books as [Book, Book]
-  await fetchJson(`${url}/tts/audio/${first.documento_id}/es-mx-f1/0`)
+  const address = `${url}/tts/audio/${first.documento_id}/es-mx-f1/0`
+  await waitFor(() => fetchJson(address).catch(() => null), 60_000)
   const voices = (await fetchJson<{ id: string }[]>(`${url}/voices`)).map(({ id }) => id)
   const audios = async () => (await foreign.keys('audio:*')).length
   const empty = async () => {
