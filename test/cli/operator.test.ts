@@ -97,7 +97,10 @@ t.test('the commands of the operator', { timeout: 2 * SLOW_MS }, async t => {
     const { code, stdout, stderr } = await run('stats')
     t.equal(code, 0, stderr)
     t.match(stdout, new RegExp(`^Service {3}${url}\nReads {5}1 hits, 1 misses, hit ratio 0\\.500\n`))
-    t.match(stdout, /\nMemory {4}1 entries, \d\.\d kB of 134\.2 MB\nRedis {5}standalone, 4 keys, \S+ used, \d+ errors\n/)
+    t.match(
+      stdout,
+      /\nMemory {4}1 entries, \d\.\d kB of 134\.2 MB\nRedis {5}standalone, 4 keys, \S+ used, \d+ errors\n/
+    )
     t.match(stdout, /\nTracking {2}armed\n\nFamily +Memory +Redis +Misses\nbook +0 +0 +0\n/)
     t.notMatch(stdout, /\u001b/, 'no colours')
     const json = await here(t, stats, ['--json', '--url', `${url}/`])
