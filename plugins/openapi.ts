@@ -12,13 +12,18 @@ Every error is \`application/problem+json\` with a stable \`code\`. Answers that
 /** Of the wire, by SemVer: a new minor only adds. */
 const version = '0.1.0'
 
-const bearerAuth = { type: 'http', scheme: 'bearer', description: 'WRITE_TOKEN, where one is set.' } as const
+const bearer = (description: string) => ({ type: 'http', scheme: 'bearer', description }) as const
+const securitySchemes = {
+  bearerAuth: bearer('WRITE_TOKEN, where one is set; ADMIN_TOKEN is as good.'),
+  adminAuth: bearer('ADMIN_TOKEN.')
+}
 
 const tags = [
   { name: 'books', description: 'Books and their text.' },
   { name: 'voices', description: 'Voices that read.' },
   { name: 'audio', description: 'Audio of a book, its segments and its lists.' },
-  { name: 'operations', description: 'Health, metrics and this description.' }
+  { name: 'operations', description: 'Health, metrics and this description.' },
+  { name: 'admin', description: 'What is cached, for the operator. Only there when ADMIN_TOKEN is set.' }
 ]
 
 /** Names of the components as they are in the code; @fastify/swagger would call them def-0, def-1. */
@@ -27,7 +32,7 @@ const refResolver = { buildLocalReference: (json: Record<string, unknown>) => St
 /** The document as OpenAPI 3.1, and the same as 3.0.3. A license identifier came with 3.1, before that it was a URL. */
 function describe(url: string) {
   const info = { title: 'Loom TTS Cache', version, description }
-  const common = { servers: [{ url }], tags, security: [], components: { securitySchemes: { bearerAuth } } }
+  const common = { servers: [{ url }], tags, security: [], components: { securitySchemes } }
   const url30 = 'https://opensource.org/license/mit'
   return {
     v31: { openapi: '3.1.0', info: { ...info, license: { name: 'MIT', identifier: 'MIT' } }, ...common },

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import admin from '../plugins/admin.js'
 import audio from '../plugins/audio.js'
 import audioStore from '../plugins/audio-store.js'
 import books from '../plugins/books.js'
@@ -14,6 +15,7 @@ import responseCache from '../plugins/response-cache.js'
 import speech from '../plugins/speech.js'
 import ttsCachePlugin from '../plugins/tts-cache.js'
 import uploads from '../plugins/uploads.js'
+import adminRoutes from '../routes/admin.js'
 import audioFileRoutes from '../routes/audio-files.js'
 import bookAudioRoutes from '../routes/book-audio.js'
 import bookRoutes from '../routes/books.js'
@@ -63,6 +65,7 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(books)
   await app.register(audio)
   await app.register(metrics)
+  await app.register(admin)
 
   await app.register(voiceRoutes)
   await app.register(bookRoutes)
@@ -71,6 +74,7 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(audioFileRoutes)
   await app.register(healthRoutes)
   await app.register(metricsRoutes)
+  await app.register(adminRoutes)
   await app.register(openapiRoutes)
 }
 

@@ -7,6 +7,7 @@ import { plainForm } from './codec.js'
 import { EvictionWatch } from './eviction-watch.js'
 import { cacheKeys, familyPrefixes, type CacheKey } from './keys.js'
 import type { Loader } from './loads.js'
+import type { MemoryView } from './memory-keys.js'
 import { MemoryTier } from './memory-tier.js'
 import { ReadThrough } from './read-through.js'
 import { modeOf, type RedisClient } from './redis-client.js'
@@ -174,6 +175,11 @@ export class TtsCache {
       tracked: this.#tracking?.armed === true,
       breakers: this.#redis?.breakers ?? null
     }
+  }
+
+  /** What an operator may look at. */
+  get memory(): MemoryView {
+    return this.#memory
   }
 
   memoryStatus(): MemoryStatus {

@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import type { CacheEntry, CacheTier } from './cache-tier.js'
+import { storedForm } from './codec.js'
 import { familyOf, type CacheKey, type FamilyName } from './keys.js'
+import type { MemoryView } from './memory-keys.js'
 
 export interface MemoryTierOptions {
   /** Bound of all entries together; 0 turns the tier off. */
@@ -34,7 +36,7 @@ const BUFFER_BYTES = 180
 const WIDE = /[^\u0000-\u00ff]/
 
 /** Answers in this process: a least-recently-used map bounded in bytes. */
-export class MemoryTier implements CacheTier {
+export class MemoryTier implements CacheTier, MemoryView {
   readonly name = 'memory'
   readonly #entries: LRUCache<CacheKey, HeldEntry> | null
   readonly #options: MemoryTierOptions
@@ -81,11 +83,16 @@ export class MemoryTier implements CacheTier {
     return true
   }
 
+  stored(key: CacheKey): { bytes: Buffer; ttlMs: number } | undefined {
+    const entry = this.#entries?.peek(key)
+    return entry && { bytes: Buffer.from(storedForm(entry)), ttlMs: entry.expiresAt - this.#options.now() }
+  }
+
   clear(): void {
     this.#entries?.clear()
   }
 
-  /** Keys, most recently used first. */
+  /** Keys, most recently used first; also of copies past their end. */
   keys(): Iterable<CacheKey> {
     return this.#entries?.keys() ?? []
   }

@@ -1,3 +1,4 @@
+import { CacheReport, Deletion, KeyPage, StoredValue } from './admin.js'
 import { BookAudios, QuickStart, QuickStartResult, SegmentAudioInfo } from './audio.js'
 import { Book, BookChanges, BookList, NewBook, NewBookForm, SegmentList } from './books.js'
 import { Alive, Health } from './health.js'
@@ -11,7 +12,10 @@ export const components = [
   BookAudios,
   BookChanges,
   BookList,
+  CacheReport,
+  Deletion,
   Health,
+  KeyPage,
   NewBook,
   NewBookForm,
   Problem,
@@ -19,6 +23,7 @@ export const components = [
   QuickStartResult,
   SegmentAudioInfo,
   SegmentList,
+  StoredValue,
   Voice,
   VoiceList
 ]

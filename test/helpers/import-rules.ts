@@ -43,6 +43,7 @@ const LAYERS: Record<string, Arrows> = {
 
 /** The own part of each plugin under src/. A plugin without one only uses src/http and the instance. */
 const OWN_PART: Record<string, readonly string[]> = {
+  admin: ['src/cache'],
   'audio-store': ['src/storage'],
   'response-cache': ['src/cache'],
   'tts-cache': ['src/cache'],
