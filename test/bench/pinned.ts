@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process'
+import path from 'node:path'
+import { alive, end, freePort, start, waitFor, type Teardown } from '../helpers/processes.js'
+
+/** What is measured has this core for itself; the load, Redis and PostgreSQL share the other one. */
+const SERVER_CORE = '0'
+const LOAD_CORE = '1'
+
+const hasTaskset = spawnSync('taskset', ['-V']).error === undefined
+const onServerCore = hasTaskset ? ['taskset', '-c', SERVER_CORE] : []
+
+/** Puts this process, and with it all that it starts, on the core of the load. False where the system cannot. */
+export const pinLoad = (): boolean =>
+  hasTaskset && spawnSync('taskset', ['-pc', LOAD_CORE, String(process.pid)]).status === 0
+
+/** A server that is measured. */
+export interface PinnedServer {
+  /** Address without a slash at its end. */
+  url: string
+  port: number
+  pid: number
+}
+
+export interface ServerCommand {
+  /** The command line, told the port that it is to listen on. */
+  command: (port: number) => readonly string[] | Promise<readonly string[]>
+  env?: (port: number) => Record<string, string>
+  /** Path that is answered with 200 once the server can be used. */
+  readyAt: string
+}
+
+/** Starts a server on a core of its own and waits until it answers. */
+export async function startPinned(ends: Teardown, { command, env, readyAt }: ServerCommand): Promise<PinnedServer> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const environment = { PATH: process.env['PATH'], NODE_ENV: 'production', ...env?.(port) }
+  const { child, output } = start(ends, [...onServerCore, ...(await command(port))], { env: environment })
+  // Before it is killed: nginx would leave its workers behind.
+  ends.teardown(() => end(child, 'SIGTERM'))
+  await waitFor(async () => {
+    if (!alive(child)) throw new Error(output())
+    return (await fetch(url + readyAt)).ok
+  }, 60_000)
+  return { url, port, pid: child.pid ?? 0 }
+}
+
+/** Starts a script of the folder `reference`; what it is to do is one JSON argument. */
+export const startReference = (ends: Teardown, script: string, task: object): Promise<PinnedServer> =>
+  startPinned(ends, {
+    command: port => [
+      process.execPath,
+      '--import=tsx',
+      path.join(import.meta.dirname, 'reference', `${script}.ts`),
+      JSON.stringify({ ...task, port })
+    ],
+    readyAt: '/ready'
+  })
