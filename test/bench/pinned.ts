@@ -34,11 +34,12 @@ export async function startPinned(ends: Teardown, { command, env, readyAt }: Ser
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const environment = { PATH: process.env['PATH'], NODE_ENV: 'production', ...env?.(port) }
-  const { child, output } = start(ends, [...onServerCore, ...(await command(port))], { env: environment })
+  const started = start(ends, [...onServerCore, ...(await command(port))], { env: environment })
+  const { child } = started
   // Before it is killed: nginx would leave its workers behind.
   ends.teardown(() => end(child, 'SIGTERM'))
   await waitFor(async () => {
-    if (!alive(child)) throw new Error(output())
+    if (!alive(child)) throw new Error(started.output())
     return (await fetch(url + readyAt)).ok
   }, 60_000)
   return { url, port, pid: child.pid ?? 0 }

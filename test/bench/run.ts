@@ -4,11 +4,18 @@ import { pinLoad } from './pinned.js'
 import { render, rewriteReadme } from './report.js'
 import type { Figure, Row } from './row.js'
 import { Stage } from './stage.js'
+import { coherence } from './rows/coherence.js'
+import { compression } from './rows/compression.js'
+import { entryMemory } from './rows/entry-memory.js'
 import { hotAudio } from './rows/hot-audio.js'
+import { invalidation } from './rows/invalidation.js'
 import { list } from './rows/list.js'
 import { metadata } from './rows/metadata.js'
 import { notModified } from './rows/not-modified.js'
+import { oneLoad } from './rows/one-load.js'
+import { rebuild } from './rows/rebuild.js'
 import { redisHit } from './rows/redis-hit.js'
+import { redisHung } from './rows/redis-hung.js'
 
 /*
  * `npm run bench`: measures every row and rewrites the table in README.md. `npm run bench -- metadata list` measures these
@@ -20,7 +27,14 @@ const ROWS: Record<string, Row> = {
   list,
   'redis-hit': redisHit,
   'not-modified': notModified,
-  'hot-audio': hotAudio
+  'hot-audio': hotAudio,
+  coherence,
+  invalidation,
+  'entry-memory': entryMemory,
+  'one-load': oneLoad,
+  'redis-hung': redisHung,
+  compression,
+  rebuild
 }
 
 async function main(names: readonly string[]): Promise<void> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { startEmbedded } from '../../src/db/embedded.js'
 import { execute } from '../helpers/database.js'
-import { waitFor } from '../helpers/processes.js'
+import { waitFor, type Teardown } from '../helpers/processes.js'
 import { startRedis, type TestRedis } from '../helpers/redis.js'
 import { ask, type WireAnswer } from './ask.js'
 import { readBook, type BookText } from './book-text.js'
@@ -31,7 +31,7 @@ export interface StagedBook {
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** A database with one long book, and servers on it that end with the row. */
-export class Stage {
+export class Stage implements Teardown {
   readonly folder: string
   readonly databaseUrl: string
   readonly text: BookText
@@ -67,6 +67,11 @@ export class Stage {
   /** The same stage with ends of its own. */
   for(ends: Ends): Stage {
     return new Stage(ends, this)
+  }
+
+  /** Ends what a row has started itself. */
+  teardown(end: () => unknown): void {
+    this.#ends.teardown(end)
   }
 
   /** The built service with all its production plugins. Without `REDIS_URL` in `env` it has no Redis. */
