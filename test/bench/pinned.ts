@@ -1,10 +1,17 @@
 import { spawnSync } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { childrenOf } from '../helpers/database.js'
 import { alive, end, freePort, start, waitFor, type Teardown } from '../helpers/processes.js'
 
 /** What is measured has this core for itself; the load, Redis and PostgreSQL share the other one. */
 const SERVER_CORE = '0'
 const LOAD_CORE = '1'
+
+/** A server that uses at most 3 % of its core for half a second has started. */
+const IDLE_MS = 500
+const IDLE_TICKS = 1.5
 
 const hasTaskset = spawnSync('taskset', ['-V']).error === undefined
 const onServerCore = hasTaskset ? ['taskset', '-c', SERVER_CORE] : []
@@ -29,7 +36,31 @@ export interface ServerCommand {
   readyAt: string
 }
 
-/** Starts a server on a core of its own and waits until it answers. */
+/** What a server does beside its start, e.g. warming up its speech, would be taken for the cost of its answers. */
+async function untilIdle(pid: number): Promise<void> {
+  if (process.platform !== 'linux') return
+  const used = async (): Promise<number> => {
+    const times = await Promise.all([pid, ...(await childrenOf(pid))].map(processorTicks))
+    return times.reduce((sum, ticks) => sum + ticks, 0)
+  }
+  let before = await used()
+  await waitFor(async () => {
+    await delay(IDLE_MS)
+    const after = await used()
+    const isIdle = after - before <= IDLE_TICKS
+    before = after
+    return isIdle
+  }, 60_000)
+}
+
+/** Processor time of a process so far, in hundredths of a second; 0 when it has ended. */
+async function processorTicks(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const fields = status.split(') ').at(-1)?.split(' ') ?? []
+  return Number(fields[11] ?? 0) + Number(fields[12] ?? 0)
+}
+
+/** Starts a server on a core of its own and waits until it answers and has nothing else to do. */
 export async function startPinned(ends: Teardown, { command, env, readyAt }: ServerCommand): Promise<PinnedServer> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -42,7 +73,9 @@ export async function startPinned(ends: Teardown, { command, env, readyAt }: Ser
     if (!alive(child)) throw new Error(started.output())
     return (await fetch(url + readyAt)).ok
   }, 60_000)
-  return { url, port, pid: child.pid ?? 0 }
+  const pid = child.pid ?? 0
+  await untilIdle(pid)
+  return { url, port, pid }
 }
 
 /** Starts a script of the folder `reference`; what it is to do is one JSON argument. */

@@ -12,8 +12,6 @@ export interface ReferenceTask {
   /** Only these bytes are sent, both included. */
   part?: [start: number, end: number]
   redisUrl?: string
-  /** Key in Redis at which the body stands. */
-  redisKey?: string
 }
 
 /** Node joins a head and a string into one write; beyond this many bytes the copy costs more than the second write. */
