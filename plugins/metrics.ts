@@ -20,6 +20,7 @@ export default fp(
       done()
     })
     countCache(registry, app)
+    countHotAudio(registry, app)
     measureGeneration(registry, app)
     gauge(registry, 'lookahead_waiting', 'Stretches of segments that wait to be made ahead.', () => {
       return app.audio.lookahead.waiting
@@ -28,7 +29,7 @@ export default fp(
     app.decorate('metrics', registry)
     app.addHook('onClose', async () => registry.clear())
   },
-  { name: 'metrics', fastify: '5.x', dependencies: ['tts-cache', 'audio', 'books'] }
+  { name: 'metrics', fastify: '5.x', dependencies: ['tts-cache', 'audio-store', 'audio', 'books'] }
 )
 
 function measureRequests(registry: Registry) {
@@ -69,6 +70,20 @@ function countCache(registry: Registry, { ttsCache }: FastifyInstance): void {
   })
   gauge(registry, 'cache_memory_bytes', 'Bytes in the memory tier.', () => ttsCache.stats().memory.bytes)
   gauge(registry, 'cache_memory_entries', 'Values in the memory tier.', () => ttsCache.stats().memory.entries)
+}
+
+function countHotAudio(registry: Registry, { audioStore }: FastifyInstance): void {
+  new Counter({
+    name: 'audio_memory_hits_total',
+    help: 'Audios that were sent from memory.',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(audioStore.stats().hits)
+    }
+  })
+  gauge(registry, 'audio_memory_bytes', 'Bytes of audio in memory.', () => audioStore.stats().bytes)
+  gauge(registry, 'audio_memory_entries', 'Audios in memory.', () => audioStore.stats().entries)
 }
 
 function measureGeneration(registry: Registry, { audio: { generator } }: FastifyInstance): void {

@@ -5,11 +5,11 @@ import {
   DryRunQuery,
   KeyParams,
   KeysQuery,
-  toCacheReport,
   toDeletion,
   toKeyPage,
   toStoredValue
 } from '../src/schemas/admin.js'
+import { toCacheReport } from '../src/schemas/cache-report.js'
 import { JSON_BODY_LIMIT, NoQuery } from '../src/schemas/parameters.js'
 import { problems } from '../src/schemas/problem.js'
 
@@ -36,7 +36,14 @@ export default (async app => {
         response: { 200: Type.Ref('CacheReport'), ...problems(401) }
       }
     },
-    async () => toCacheReport(app.ttsCache.stats(), await app.ttsCache.status())
+    async () =>
+      toCacheReport({
+        stats: app.ttsCache.stats(),
+        status: await app.ttsCache.status(),
+        memoryUse: app.ttsCache.memoryUse(),
+        redisEntries: await inventory.tally(),
+        audioMemory: app.audioStore.stats()
+      })
   )
 
   app.get(

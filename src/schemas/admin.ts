@@ -1,5 +1,4 @@
 import { Type, type Static } from '@sinclair/typebox'
-import type { CacheStats, CacheStatus } from '../cache/cache.js'
 import type { Cleared } from '../cache/clearing.js'
 import type { StoredKey } from '../cache/inventory.js'
 import type { KeyPage as FoundKeys, ListedKey } from '../cache/key-pages.js'
@@ -27,7 +26,8 @@ const CacheKey = Type.String({
 const TtlSeconds = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
   description: 'What is left of its life; null when it has no end.'
 })
-const count = (description: string) => Type.Integer({ minimum: 0, description })
+/** A number of things. */
+export const count = (description: string) => Type.Integer({ minimum: 0, description })
 
 export const KeyParams = Type.Object({ key: CacheKey })
 
@@ -60,70 +60,6 @@ export const ClearQuery = Query({
   all: Type.Optional(Type.Boolean({ description: 'True: every family.' })),
   dryRun
 })
-
-const FamilyReads = Type.Object(
-  {
-    memory: count('Reads that memory has answered.'),
-    redis: count('Reads that Redis has answered.'),
-    misses: count('Reads that had to be loaded.')
-  },
-  { description: 'Reads of one family since the start.' }
-)
-
-export const CacheReport = Type.Object(
-  {
-    hits: count('Reads answered from memory or Redis since the start.'),
-    misses: count('Reads that had to be loaded.'),
-    hitRatio: Type.Number({ minimum: 0, maximum: 1, description: 'hits / (hits + misses).' }),
-    families: Type.Object(
-      { book: FamilyReads, book_audios: FamilyReads, audio: FamilyReads, voices: FamilyReads },
-      { description: 'The same by family.' }
-    ),
-    memory: Type.Object(
-      {
-        entries: count('Answers in this process.'),
-        bytes: count('Their size.'),
-        maxBytes: count('Bound of their size; 0: the tier is off.')
-      },
-      { description: 'The tier in this process.' }
-    ),
-    redis: Type.Object(
-      {
-        connected: Type.Boolean({ description: 'Whether Redis is there and used.' }),
-        mode: Type.String({ description: 'standalone, sentinel, cluster or memory.' }),
-        dbSize: Type.Union([Type.Integer(), Type.Null()], { description: 'Keys in Redis, those of others included.' }),
-        info: Type.Record(Type.String(), Type.Unknown(), { description: 'Lines of INFO.' })
-      },
-      { description: 'The tier that the copies share.' }
-    ),
-    tracking: Type.Object(
-      { armed: Type.Boolean({ description: 'Whether memory hears what others change in Redis.' }) },
-      { description: 'Client-side caching of Redis.' }
-    ),
-    redisErrors: count('Commands that failed, and values that nobody could read.')
-  },
-  {
-    $id: 'CacheReport',
-    description: 'How the cache of this copy works.',
-    examples: [
-      {
-        hits: 190,
-        misses: 10,
-        hitRatio: 0.95,
-        families: {
-          book: { memory: 20, redis: 1, misses: 1 },
-          book_audios: { memory: 60, redis: 2, misses: 3 },
-          audio: { memory: 100, redis: 5, misses: 5 },
-          voices: { memory: 2, redis: 0, misses: 1 }
-        },
-        memory: { entries: 12, bytes: 403210, maxBytes: 134217728 },
-        redis: { connected: true, mode: 'standalone', dbSize: 13, info: { redis_version: '7.4.2' } },
-        tracking: { armed: true },
-        redisErrors: 0
-      }
-    ]
-  }
-)
 
 export const KeyPage = Type.Object(
   {
@@ -202,22 +138,6 @@ export const Deletion = Type.Object(
     examples: [{ deleted: 12, dryRun: false, confirmed: true }]
   }
 )
-
-/** The wire shape of what the cache tells of itself. */
-export function toCacheReport(stats: CacheStats, status: CacheStatus): Static<typeof CacheReport> {
-  const { book, bookAudios, audio, voices } = stats.families
-  const { connected, mode, dbSize, info } = status
-  return {
-    hits: stats.hits,
-    misses: stats.misses,
-    hitRatio: stats.hitRatio,
-    families: { book, book_audios: bookAudios, audio, voices },
-    memory: stats.memory,
-    redis: { connected, mode, dbSize, info },
-    tracking: { armed: stats.tracked },
-    redisErrors: stats.redisErrors
-  }
-}
 
 const toSeconds = (ttlMs: number | null): number | null =>
   ttlMs === null ? null : Math.max(0, Math.floor(ttlMs / 1000))

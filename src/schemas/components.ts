@@ -1,4 +1,5 @@
-import { CacheReport, Deletion, KeyPage, StoredValue } from './admin.js'
+import { Deletion, KeyPage, StoredValue } from './admin.js'
+import { CacheReport } from './cache-report.js'
 import { BookAudios, QuickStart, QuickStartResult, SegmentAudioInfo } from './audio.js'
 import { Book, BookChanges, BookList, NewBook, NewBookForm, SegmentList } from './books.js'
 import { Alive, Health } from './health.js'

@@ -26,7 +26,7 @@ export const Health = Type.Object(
           },
           { additionalProperties: true, description: 'The shared tier of the cache.' }
         ),
-        memory_cache: detail('The tier in this process: entries and bytes.'),
+        memory_cache: detail('Answers and audio in this process: entries and bytes.'),
         postgres: detail('The database.'),
         progress: detail('Positions of listeners.'),
         speech: detail('The speech engine.'),

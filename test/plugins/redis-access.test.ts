@@ -102,7 +102,7 @@ t.test('the user of the README may do all that is needed', async t => {
     for (const node of cluster.nodes) {
       await operator(t, node).call(...(aclLine('README.md') as ['ACL', ...string[]]))
     }
-    const copy = await startCopy(t, { ...cluster.target, username: 'loom', password: 'secret' } as RedisTarget)
+    const copy = await startCopy(t, { ...cluster.target, username: 'loom', password: 'secret' })
     await waitFor(() => copy.cache.stats().tracked && copy.cache.peek(book(99)) instanceof Promise)
     await useAll(copy)
     t.match(await copy.cache.status(), { connected: true, dbSize: 8 })

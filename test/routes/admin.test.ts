@@ -186,12 +186,22 @@ t.test('the operator of two copies', async t => {
       misses: Number,
       hitRatio: Number,
       families: {
-        book: { memory: Number, redis: Number, misses: Number },
+        book: {
+          memory: Number,
+          redis: Number,
+          misses: Number,
+          memoryEntries: Number,
+          memoryBytes: Number,
+          redisEntries: Number
+        },
         book_audios: { misses: Number },
         audio: { misses: Number },
         voices: { misses: Number }
       },
-      memory: { entries: 9, bytes: Number, maxBytes: 134_217_728 },
+      stale: { refresh: 0, error: 0 },
+      memory: { entries: 9, bytes: Number, maxBytes: 67_108_864 },
+      audioMemory: { maxBytes: 67_108_864 },
+      breakers: { read: 'closed', write: 'closed' },
       redis: { connected: true, mode: 'standalone', dbSize: 13, info: { used_memory_human: String } },
       tracking: { armed: true },
       redisErrors: 0
