@@ -1,7 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import type { CacheStats, CacheStatus, MemoryUseByFamily } from '../cache/cache.js'
 import type { Prefix } from '../cache/own-keys.js'
-import type { HotStats } from '../storage/hot-store.js'
 import { count } from './admin.js'
 
 const FamilyReport = Type.Object(
@@ -109,7 +108,7 @@ export interface CacheFindings {
   status: CacheStatus
   memoryUse: MemoryUseByFamily
   redisEntries: Readonly<Record<Prefix, number>> | null
-  audioMemory: HotStats
+  audioMemory: Static<typeof CacheReport>['audioMemory']
 }
 
 /** The wire shape of what the cache tells of itself. */

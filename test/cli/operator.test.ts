@@ -99,9 +99,12 @@ t.test('the commands of the operator', { timeout: 2 * SLOW_MS }, async t => {
     t.match(stdout, new RegExp(`^Service {3}${url}\nReads {5}1 hits, 1 misses, hit ratio 0\\.500\n`))
     t.match(
       stdout,
-      /\nMemory {4}1 entries, \d\.\d kB of 134\.2 MB\nRedis {5}standalone, 4 keys, \S+ used, \d+ errors\n/
+      /\nMemory {4}1 entries, \d+ B of 67\.1 MB\nAudio {5}0 files, 0 B of 67\.1 MB, 0 hits\nRedis {5}standalone, 4 keys, \S+ used, \d+ errors\n/
     )
-    t.match(stdout, /\nTracking {2}armed\n\nFamily +Memory +Redis +Misses\nbook +0 +0 +0\n/)
+    t.match(
+      stdout,
+      /\nTracking {2}armed\nBreakers {2}read closed, write closed\n\nFamily +Memory hits .*\nbook +0 +0 +0 +0 +0 B +0\n/
+    )
     t.notMatch(stdout, /\u001b/, 'no colours')
     const json = await here(t, stats, ['--json', '--url', `${url}/`])
     t.match(JSON.parse(json.lines[0] ?? ''), { hits: 1, misses: 1, redis: { connected: true } })

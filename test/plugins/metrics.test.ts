@@ -32,8 +32,8 @@ t.test('valid Prometheus text with counts of the cache and of the generation, an
   t.equal(await value('cache_requests_total{family="audio",tier="memory",result="hit"}'), 3)
   t.equal(
     await value('cache_requests_total{family="audio",tier="none",result="miss"}'),
-    2,
-    'before and after it was made'
+    3,
+    'before and after one was made, and one that failed'
   )
   t.equal(await value('audio_generations_total{result="made"}'), 1)
   t.equal(await value('audio_generations_total{result="failed"}'), 1)
