@@ -18,6 +18,7 @@ import uploads from '../plugins/uploads.js'
 import adminRoutes from '../routes/admin.js'
 import audioFileRoutes from '../routes/audio-files.js'
 import bookAudioRoutes from '../routes/book-audio.js'
+import bookImportRoutes from '../routes/book-import.js'
 import bookRoutes from '../routes/books.js'
 import healthRoutes from '../routes/health.js'
 import metricsRoutes from '../routes/metrics.js'
@@ -55,7 +56,6 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(problems)
   await app.register(openapi)
   await app.register(identity)
-  await app.register(uploads)
   await app.register(db)
   await app.register(redis)
   await app.register(audioStore)
@@ -68,6 +68,11 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(admin)
 
   await app.register(voiceRoutes)
+  // Apart from the rest: the parser of forms puts two promises and a listener in the way of every request in its scope.
+  await app.register(async scope => {
+    await scope.register(uploads)
+    await scope.register(bookImportRoutes)
+  })
   await app.register(bookRoutes)
   await app.register(bookAudioRoutes)
   await app.register(playbackRoutes)
