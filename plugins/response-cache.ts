@@ -65,6 +65,8 @@ function answerWriter(cache: TtsCache): FastifyReply['sendCached'] {
     const { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding } = this.request.headers
     const { gzip, etag } = read.answer
     const zipped = gzip !== null && acceptsGzip(acceptEncoding)
+    const unchanged = ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, etag)
+    if (!unchanged) this.header('content-type', 'application/json; charset=utf-8')
     const vary = this.getHeader('vary')
     this.headers({
       etag: zipped ? gzipEtag(etag) : etag,
@@ -73,8 +75,7 @@ function answerWriter(cache: TtsCache): FastifyReply['sendCached'] {
       vary: vary === undefined ? 'accept-encoding' : `${String(vary)}, accept-encoding`,
       'cache-status': cacheStatus(read)
     })
-    if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, etag)) return this.code(304).send('')
-    this.header('content-type', 'application/json; charset=utf-8')
+    if (unchanged) return this.code(304).send('')
     return zipped ? this.header('content-encoding', 'gzip').send(gzip) : this.send(cache.plain(read))
   }
 }

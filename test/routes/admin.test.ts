@@ -264,7 +264,8 @@ t.test('the operator of two copies', async t => {
     t.match((await remove(one, `/admin/cache?book=${first.id}`)).json(), { dryRun: false, confirmed: false })
     redis.cont()
     await waitFor(async () => (await foreign.exists(...keysOf(first))) === 0, 5000)
-    t.equal(await foreign.exists(...keysOf(second)), 4, 'and nothing else went')
+    // What was deleted in the last minute is deleted again, whoever has put it there since: Redis may have lost that.
+    t.equal(await foreign.exists(...untouched), untouched.length, 'what is not ours is there')
   })
 })
 
