@@ -90,7 +90,7 @@ t.test('without memory nothing is kept', async t => {
   const { hot, openings } = await hotStore(t, 0)
   await publish(hot)
   for (let times = 0; times < 4; times++) t.strictSame(await content(hot), BYTES)
-  t.strictSame(hot.stats(), { entries: 0, bytes: 0, hits: 0 })
+  t.strictSame(hot.stats(), { maxBytes: 0, entries: 0, bytes: 0, hits: 0 })
   t.equal(openings(), 4)
 })
 
