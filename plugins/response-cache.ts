@@ -96,8 +96,10 @@ function answerHits(cache: TtsCache, route: RouteCache): onRequestHookHandler {
     const key = keyOf(request as RawRequest, route)
     const read = cache.peek(key)
     if (!read) done()
-    else if (read instanceof Promise) void read.then(found => (found ? void reply.sendCached(found) : done()))
-    else reply.sendCached(read)
+    else if (read instanceof Promise) {
+      // What fails here would leave the request without an answer.
+      read.then(found => (found ? void reply.sendCached(found) : done())).catch((error: unknown) => reply.send(error))
+    } else reply.sendCached(read)
   }
 }
 

@@ -21,7 +21,7 @@ export default (async app => {
     const load = async () => ({ value: toSegmentAudioInfo(await audioOf(wanted), app.publicUrl) })
     const read = await app.ttsCache.read(key, load)
     // Making the audio has invalidated what was being loaded: now that it is there, it can be kept.
-    return read.hit || read.stored ? read : app.ttsCache.read(key, load)
+    return read.hit || read.stored ? read : app.ttsCache.read(key, load).catch(() => read)
   }
 
   const keyOf = async ({ document, voiceId, number }: Wanted) => {

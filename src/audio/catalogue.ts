@@ -28,6 +28,7 @@ export class Catalogue {
   readonly #now: () => number
   readonly #books = new LRUCache<number | string, BookIdentity>({ max: REMEMBERED_BOOKS })
   #voices: { list: readonly Voice[]; until: number } = { list: [], until: -Infinity }
+  #asking: Promise<readonly Voice[]> | null = null
 
   constructor({ db, now = () => performance.now() }: CatalogueOptions) {
     this.#db = db
@@ -66,12 +67,19 @@ export class Catalogue {
 
   /** At most 5 s old; older only while the database does not answer. */
   async #voiceList(): Promise<readonly Voice[]> {
+    if (this.#now() < this.#voices.until) return this.#voices.list
+    this.#asking ??= this.#askVoices().finally(() => (this.#asking = null))
+    return this.#asking
+  }
+
+  async #askVoices(): Promise<readonly Voice[]> {
     const since = this.#now()
-    if (since < this.#voices.until) return this.#voices.list
     try {
       this.#voices = { list: await this.#db.voices.list(), until: since + VOICES_MS }
     } catch (error) {
       if (this.#voices.list.length === 0) throw error
+      // Not every request is to wait for a database that does not answer.
+      this.#voices.until = this.#now() + VOICES_MS
     }
     return this.#voices.list
   }

@@ -6,6 +6,7 @@ import { ClusterTracking } from './cluster-tracking.js'
 import { plainForm } from './codec.js'
 import { EvictionWatch } from './eviction-watch.js'
 import { cacheKeys, familyPrefixes, type CacheKey, type FamilyName } from './keys.js'
+import { DatabaseUnavailableError } from '../errors.js'
 import type { Loader } from './loads.js'
 import type { MemoryView } from './memory-keys.js'
 import { MemoryTier, type MemoryUse } from './memory-tier.js'
@@ -126,10 +127,16 @@ export class TtsCache {
     const targets = keys.filter(key => key !== null)
     this.#reads.forget(targets)
     await this.#redis?.mark(targets)
+    let unknownEnd = false
     try {
       return await commit()
+    } catch (error) {
+      unknownEnd = error instanceof DatabaseUnavailableError
+      throw error
     } finally {
       await this.#drop(targets)
+      // A database that is not heard of any more may still commit: the marker ends by itself, after the statement has.
+      if (unknownEnd) await this.#redis?.mark(targets)
     }
   }
 

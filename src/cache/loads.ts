@@ -149,12 +149,14 @@ export class Loads {
     const stored = redis?.usable
       ? await redis.replace(key, renewed, entry)
       : memory.keepLoaded(key, renewed, loading.since)
+    // A full Redis takes no values for a while: the next reader is not to try again at once.
+    if (!stored) entry.refreshAt = now() + REST_MS
     return miss(key, answer, stored)
   }
 
   /** Runs the loader where an invalidation finds it. What comes after it is guarded by what stands at the key. */
   async #make(key: CacheKey, loader: Loader, loading: Loading): Promise<{ answer: Answer; cacheable: boolean }> {
-    const { flight } = loading
+    const { flight, lease } = loading
     if (!flight.detached) this.#loading.set(key, loading)
     try {
       const { value, cacheable = true } = await loader()
@@ -162,7 +164,7 @@ export class Loads {
       this.#resting.delete(key)
       return { answer, cacheable }
     } catch (error) {
-      if (!flight.detached) this.#options.unknown.remember(key, error)
+      if (!flight.detached) this.#options.unknown.remember(key, error, lease !== null)
       throw error
     } finally {
       if (this.#loading.get(key) === loading) this.#loading.delete(key)
@@ -216,6 +218,9 @@ function miss(key: CacheKey | null, answer: Answer, stored: boolean): CacheRead 
   return new CacheRead(answer, { key, tier: null, ttlSeconds: null, stored, stale: null })
 }
 
-/** Whether a dependency failed, as opposed to an answer that something is not there or not allowed. */
-const isOutage = (error: unknown): boolean =>
-  !(error instanceof Error && 'statusCode' in error && Number(error.statusCode) < 500)
+/** Whether it may be otherwise the next time, as opposed to an answer that the thing is not there or not allowed. */
+function isOutage(error: unknown): boolean {
+  if (!(error instanceof Error && 'statusCode' in error)) return true
+  return Number(error.statusCode) >= 500 || error.statusCode === TOO_MANY
+}
+const TOO_MANY = 429

@@ -14,7 +14,7 @@ export interface MemoryTierOptions {
 /** An entry of this tier: it stays beyond its end, for as long as there is room. */
 export interface HeldEntry extends CacheEntry {
   /** From when on one reader makes the value anew, whole milliseconds on the cache's clock. */
-  readonly refreshAt: number
+  refreshAt: number
   /** Of what was heard about changes when it was kept; see TrackedMemory. */
   era: number
   /** Messages about the key at or after its end. */

@@ -75,7 +75,7 @@ export class ReadThrough {
     this.#fetches.detach(keys)
     this.#loads.changed(keys)
     this.#memory.changed(keys)
-    this.#unknown.forget(keys)
+    this.#unknown.heard(keys)
   }
 
   /** Changes may have gone unheard: what is held serves as a last resort only, and what is under way lands nowhere. */

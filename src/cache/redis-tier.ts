@@ -145,11 +145,17 @@ export class RedisTier implements CacheTier {
     await this.#send('write', [['eval', RELEASE, 1, key, lease]])
   }
 
-  /** Puts a lease that nobody owns on each key: nothing can be filled there until it is deleted, or 5 s are over. */
+  /**
+   * Puts a lease that nobody owns on each key: nothing can be filled there until it is deleted, or 5 s are over. A Redis
+   * that takes no values, because it is full, still deletes the old ones.
+   */
   async mark(keys: readonly CacheKey[]): Promise<void> {
-    if (!this.#mayUse('write')) return
     const marker = newLease()
-    this.#note('write', await sendEach(this.#client, keys, key => ['set', key, marker, 'PX', MARKER_MS]))
+    const error = this.#mayUse('write')
+      ? await sendEach(this.#client, keys, key => ['set', key, marker, 'PX', MARKER_MS])
+      : null
+    this.#note('write', error)
+    if (this.#trust.trusted && !this.#breakers.write.closed) await this.delete(keys)
   }
 
   /** Deletes now, or else before Redis is read from again. */

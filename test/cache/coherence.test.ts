@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import { DatabaseUnavailableError } from '../../src/errors.js'
 import { startRedis } from '../helpers/redis.js'
 import { waitFor } from '../helpers/processes.js'
 import { book, gate, operator, startCopy } from './copy.js'
@@ -119,6 +120,14 @@ t.test('a commit that throws leaves no marker', async t => {
     { message: 'no' }
   )
   t.equal(await foreign.exists('book:1'), 0)
+})
+
+t.test('a commit of which nothing was heard keeps its marker until it must have ended', async t => {
+  const { cache } = await startCopy(t, redis)
+  const commit = async () => Promise.reject(new DatabaseUnavailableError())
+  await t.rejects(cache.invalidating([book(1)], commit), { code: 'DATABASE_UNAVAILABLE' })
+  t.match(await foreign.get('book:1'), /^\{"lease":/)
+  t.match(await cache.read(book(1), loaderOf('old')), { body: bodyOf('old'), stored: false })
 })
 
 t.test('one who meets a lease waits for the value instead of loading it', async t => {
