@@ -103,24 +103,26 @@ export class RedisTier implements CacheTier {
   }
 
   async get(key: CacheKey): Promise<CacheEntry | undefined> {
+    const askedAt = this.#options.now()
     const [stored, ttl] = await this.#send('read', [
       ['getBuffer', key],
       ['pttl', key]
     ])
     if (stored?.error?.message.startsWith('WRONGTYPE')) this.#drop(key)
     if (stored?.error || !(stored?.value instanceof Buffer)) return undefined
-    return this.#entry(key, stored.value, ttl?.value)
+    return this.#entry(key, stored.value, { ttl: ttl?.value, askedAt })
   }
 
   /** Asks for the right to fill a key at which nothing stands. */
   async claim(key: CacheKey): Promise<Claim> {
     const lease = newLease()
+    const askedAt = this.#options.now()
     const [reply] = await this.#send('write', [['evalBuffer', CLAIM, 1, key, lease, LEASE_MS]])
     if (!reply || reply.error) return { kind: 'unavailable' }
     if (reply.value === null) return { kind: 'owned', lease }
     const [stored, ttl] = reply.value as [Buffer, number]
     if (isLease(stored)) return { kind: 'foreign' }
-    const entry = this.#entry(key, stored, ttl)
+    const entry = this.#entry(key, stored, { ttl, askedAt })
     return entry ? { kind: 'found', entry } : { kind: 'unavailable' }
   }
 
@@ -172,8 +174,11 @@ export class RedisTier implements CacheTier {
     return false
   }
 
-  /** The entry in the stored bytes. What cannot be one is dropped: it would be in the way of every fill. */
-  #entry(key: CacheKey, stored: Buffer, ttl: unknown): CacheEntry | undefined {
+  /**
+   * The entry in the stored bytes. What cannot be one is dropped: it would be in the way of every fill. Its life is
+   * counted from the question on: later than that, the message about its end would look like one about a change.
+   */
+  #entry(key: CacheKey, stored: Buffer, { ttl, askedAt }: { ttl: unknown; askedAt: number }): CacheEntry | undefined {
     if (isLease(stored)) return undefined
     const family = familyOf(key)
     const decoded = decode(stored)
@@ -185,7 +190,7 @@ export class RedisTier implements CacheTier {
     }
     // -1: whoever set it gave it no end.
     const ttlMs = typeof ttl === 'number' && ttl !== -1 ? ttl : family.ttlMs
-    return { ...decoded.answer, expiresAt: Math.floor(this.#options.now() + ttlMs) }
+    return { ...decoded.answer, expiresAt: Math.floor(askedAt + ttlMs) }
   }
 
   async #store(script: string, key: CacheKey, [condition, entry]: [string, CacheEntry]): Promise<boolean> {
