@@ -116,6 +116,12 @@ export class Loads {
     this.#runs.detachAll()
   }
 
+  /** Whether a message about the key may be that of the lease which a loader here asks for or has. */
+  mayHoldLease(key: CacheKey): boolean {
+    const loading = this.#loading.get(key)
+    return loading ? loading.lease !== null : this.#runs.has(key)
+  }
+
   /** Detaches the loaders of these keys, but for those whose lease still stands. */
   changed(keys: readonly CacheKey[]): void {
     for (const key of keys) {
@@ -174,7 +180,9 @@ export class Loads {
   async #detachUnlessHeld(key: CacheKey, loading: Loading): Promise<void> {
     const held = loading.lease !== null && (await this.#options.redis?.holds(key, loading.lease))
     // By now it may have ended, and another one may run.
-    if (!held && this.#loading.get(key) === loading) this.#runs.detach([key])
+    if (held || this.#loading.get(key) !== loading) return
+    this.#runs.detach([key])
+    this.#options.memory.changed([key])
   }
 
   /** The right to fill the key in Redis; waits shortly for somebody else who has it. */

@@ -73,8 +73,8 @@ export class ReadThrough {
    */
   changed(keys: readonly CacheKey[]): void {
     this.#fetches.detach(keys)
+    this.#memory.changed(keys, key => this.#loads.mayHoldLease(key))
     this.#loads.changed(keys)
-    this.#memory.changed(keys)
     this.#unknown.heard(keys)
   }
 

@@ -87,13 +87,15 @@ export class TrackedMemory {
   /**
    * What was heard of keys: before an entry's own end it was changed, at or after it the end itself is told. An entry of
    * an earlier era hears of the lease under which it is made anew.
+   * @param isOurs whether it may be such a lease of this process that was heard: the copy goes on serving meanwhile
    */
-  changed(keys: readonly CacheKey[]): void {
+  changed(keys: readonly CacheKey[], isOurs: (key: CacheKey) => boolean = () => false): void {
     for (const key of keys) {
       const entry = this.#memory.held(key)
       if (!entry) continue
-      if (this.#options.now() >= entry.expiresAt || entry.era !== this.#era) entry.messages++
-      else this.#memory.delete([key])
+      const isCopy = this.#options.now() >= entry.expiresAt || entry.era !== this.#era
+      if (!isCopy) this.#memory.delete([key])
+      else if (!isOurs(key)) entry.messages++
     }
   }
 

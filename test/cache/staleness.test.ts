@@ -44,11 +44,15 @@ t.test('a copy past its end is served at once while one reader makes the value a
     t.match(read, { hit: true, tier: 'memory', stale: 'refresh', body: bodyOf('old') })
     t.ok((read?.ttlSeconds ?? 0) < 0)
   }
+  // The lease under which it is made comes back as a message about the key.
+  await waitFor(async () => /^\{"lease":/.test((await foreign.get('book:1')) ?? ''))
+  await delay(100)
+  t.match(await cache.read(book(1), slow), { stale: 'refresh', body: bodyOf('old') })
   t.strictSame(loads, ['slow'])
   open()
   await waitFor(async () => (await cache.peek(book(1)))?.body === bodyOf('new'))
   t.match(await cache.read(book(1), never), { stale: null, body: bodyOf('new') })
-  t.match(cache.stats().stale, { refresh: 3, error: 0 })
+  t.ok(cache.stats().stale.refresh >= 4)
 })
 
 t.test('a newer value in Redis goes before the copy', async t => {
