@@ -14,7 +14,7 @@ export interface CatalogueOptions {
   now?: () => number
 }
 
-/** About 300 bytes each. */
+/** Three short values each. */
 const REMEMBERED_BOOKS = 10_000
 /** Voices change when a copy with another engine starts, or an operator writes into the table. */
 const VOICES_MS = 5000

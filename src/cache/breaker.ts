@@ -57,7 +57,7 @@ export class Breaker {
 
   /**
    * Opens after a failure. Successes change nothing while it is closed, so that only failures take the way through the
-   * policy: a hit in Redis costs two microseconds less.
+   * policy: the way of a hit is not made longer.
    */
   trip(error: Error): void {
     if (this.#open) return

@@ -1,4 +1,4 @@
-import type { Answer, TierName } from './cache-tier.js'
+import type { Answer, CacheEntry, TierName } from './cache-tier.js'
 import { plainForm } from './codec.js'
 import type { CacheKey } from './keys.js'
 
@@ -50,4 +50,11 @@ export class CacheRead implements Provenance {
   get body(): string {
     return plainForm(this.answer).toString()
   }
+}
+
+/** A read that a tier has answered at `now` on the cache's clock. Only a copy past its end has less than no life left. */
+export function hitOf(entry: CacheEntry, now: number, from: Pick<Provenance, 'key' | 'tier' | 'stale'>): CacheRead {
+  const leftSeconds = Math.floor((entry.expiresAt - now) / 1000)
+  const ttlSeconds = from.stale === null ? Math.max(0, leftSeconds) : leftSeconds
+  return new CacheRead(entry, { ...from, ttlSeconds, stored: false })
 }

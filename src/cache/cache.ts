@@ -1,4 +1,5 @@
 import { Cluster } from 'ioredis'
+import { DatabaseUnavailableError } from '../errors.js'
 import type { BreakerState, Direction } from './breaker.js'
 import type { CacheRead } from './cache-read.js'
 import { ReadCounter, type ReadStats } from './cache-stats.js'
@@ -6,7 +7,6 @@ import { ClusterTracking } from './cluster-tracking.js'
 import { plainForm } from './codec.js'
 import { EvictionWatch } from './eviction-watch.js'
 import { cacheKeys, familyPrefixes, type CacheKey, type FamilyName } from './keys.js'
-import { DatabaseUnavailableError } from '../errors.js'
 import type { Loader } from './loads.js'
 import type { MemoryView } from './memory-keys.js'
 import { MemoryTier, type MemoryUse } from './memory-tier.js'
@@ -115,7 +115,7 @@ export class TtsCache {
   plain({ key, answer }: CacheRead): string | Buffer {
     if (answer.plain !== null) return answer.plain
     answer.plain = plainForm(answer)
-    if (key !== null) this.#tracked.recount(key)
+    if (key !== null) this.#tracked.recount(key, answer)
     return answer.plain
   }
 
@@ -192,7 +192,7 @@ export class TtsCache {
     return this.#memory
   }
 
-  /** Looks at every entry: a hundred thousand take some 20 ms. */
+  /** Looks at every entry: for who asks now and then. */
   memoryUse(): MemoryUseByFamily {
     return this.#memory.use()
   }

@@ -1,5 +1,4 @@
-import { Cluster, type Redis } from 'ioredis'
-import type { RedisClient } from './redis-client.js'
+import { serversOf, type RedisClient } from './redis-client.js'
 import { send } from './redis-pipeline.js'
 import type { CacheLog } from './redis-trust.js'
 
@@ -9,10 +8,6 @@ export interface EvictionWatchOptions {
 }
 
 const EVERY_MS = 60_000
-
-/** Clients of the servers that answer for the keys: of a Cluster those of all its masters. */
-export const serversOf = (client: RedisClient): Redis[] =>
-  client instanceof Cluster ? client.nodes('master') : [client]
 
 /**
  * What is to be said of the `maxmemory-policy` of the servers, or null: `allkeys-*` throws away what must never go, such

@@ -1,4 +1,3 @@
-import type { Cluster, Redis } from 'ioredis'
 import { RedisUnavailableError, ValidationFailedError } from '../errors.js'
 import type { TtsCache } from './cache.js'
 import { decode, isLease, plainForm } from './codec.js'
@@ -6,11 +5,12 @@ import type { KeyPage, KeySource, ListedKey, PageQuery } from './key-pages.js'
 import type { CacheKey } from './keys.js'
 import { MemoryKeys } from './memory-keys.js'
 import { matching, ofFamily, parseKey, prefixOf, type KeyFilter, type Prefix } from './own-keys.js'
+import type { RedisClient } from './redis-client.js'
 import { RedisKeys } from './redis-keys.js'
 
 export interface InventoryOptions {
   /** Null: there is no Redis. The client stays its owner's. */
-  redis: Redis | Cluster | null
+  redis: RedisClient | null
   cache: Pick<TtsCache, 'memory' | 'status'>
 }
 
@@ -37,7 +37,7 @@ export interface StoredKey extends ListedKey {
   tier: 'redis' | 'memory'
 }
 
-/** Some two million keys on the machine of the bench. */
+/** A report is not to keep Redis busy, nor its reader waiting. */
 const TALLY_MS = 1000
 
 /** Looks at what is cached without using it: nothing is counted, renewed or loaded. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CacheRead } from './cache-read.js'
+import { CacheRead, hitOf } from './cache-read.js'
 import type { Answer, CacheEntry } from './cache-tier.js'
 import { encode } from './codec.js'
 import { familyOf, type CacheKey } from './keys.js'
@@ -133,7 +133,7 @@ export class Loads {
 
   async #load(key: CacheKey, loader: Loader, flight: Flight): Promise<CacheRead> {
     const claim = await this.#claim(key)
-    if (claim.kind === 'found') return this.#found(key, claim.entry)
+    if (claim.kind === 'found') return hitOf(claim.entry, this.#options.now(), { key, tier: 'redis', stale: null })
     const loading = { flight, since: this.#options.now(), lease: claim.kind === 'owned' ? claim.lease : null }
     let stored = false
     try {
@@ -215,20 +215,17 @@ export class Loads {
     const ttlMs = familyOf(key).ttlMs * (1 - Math.random() * JITTER)
     return { ...answer, expiresAt: Math.floor(this.#options.now() + ttlMs) }
   }
-
-  #found(key: CacheKey, entry: CacheEntry): CacheRead {
-    const ttlSeconds = Math.max(0, Math.floor((entry.expiresAt - this.#options.now()) / 1000))
-    return new CacheRead(entry, { key, tier: 'redis', ttlSeconds, stored: false, stale: null })
-  }
 }
 
 function miss(key: CacheKey | null, answer: Answer, stored: boolean): CacheRead {
   return new CacheRead(answer, { key, tier: null, ttlSeconds: null, stored, stale: null })
 }
 
+/** The status of an overload. */
+const TOO_MANY = 429
+
 /** Whether it may be otherwise the next time, as opposed to an answer that the thing is not there or not allowed. */
 function isOutage(error: unknown): boolean {
   if (!(error instanceof Error && 'statusCode' in error)) return true
   return Number(error.statusCode) >= 500 || error.statusCode === TOO_MANY
 }
-const TOO_MANY = 429

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { CacheEntry, CacheTier } from './cache-tier.js'
+import type { Answer, CacheEntry, CacheTier } from './cache-tier.js'
 import { storedForm } from './codec.js'
 import { familyOf, type CacheKey, type FamilyName } from './keys.js'
 import type { MemoryView } from './memory-keys.js'
@@ -71,11 +71,13 @@ export class MemoryTier implements CacheTier, MemoryView {
   }
 
   /** Counts an entry again that has grown. */
-  recount(key: CacheKey, entry: HeldEntry): void {
-    if (this.#entries?.peek(key) !== entry) return
+  recount(key: CacheKey, answer: Answer): void {
+    const entry = this.#entries?.peek(key)
+    // What was read from Redis for one reader is another object than what was kept of it.
+    if (!entry || entry !== answer) return
     // Setting the same object again would not ask for its size.
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
+    this.#entries?.delete(key)
+    this.#entries?.set(key, entry)
   }
 
   delete(keys: readonly CacheKey[]): boolean {

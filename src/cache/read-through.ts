@@ -1,6 +1,6 @@
 import type { ReadCounter } from './cache-stats.js'
-import { CacheRead, type StaleReason } from './cache-read.js'
-import type { Answer, CacheEntry, TierName } from './cache-tier.js'
+import { hitOf, type CacheRead, type StaleReason } from './cache-read.js'
+import type { CacheEntry, TierName } from './cache-tier.js'
 import { familyOf, type CacheKey } from './keys.js'
 import { Loads, type Loader } from './loads.js'
 import type { HeldEntry } from './memory-tier.js'
@@ -148,25 +148,12 @@ export class ReadThrough {
 
   #hit(key: CacheKey, entry: CacheEntry, tier: TierName): CacheRead {
     this.#counter.count(familyOf(key).name, tier)
-    return this.#readOf(key, entry, { tier, stale: null })
+    return hitOf(entry, this.#now(), { key, tier, stale: null })
   }
 
   #stale(key: CacheKey, copy: HeldEntry, stale: StaleReason): CacheRead {
     this.#counter.count(familyOf(key).name, 'memory')
     this.#counter.countStale(stale)
-    return this.#readOf(key, copy, { tier: 'memory', stale })
-  }
-
-  #readOf(key: CacheKey, entry: CacheEntry, served: { tier: TierName; stale: StaleReason | null }): CacheRead {
-    const { tier, stale } = served
-    const ttlSeconds = Math.floor((entry.expiresAt - this.#now()) / 1000)
-    const answer: Answer = entry
-    return new CacheRead(answer, {
-      key,
-      tier,
-      stale,
-      stored: false,
-      ttlSeconds: stale === null ? Math.max(0, ttlSeconds) : ttlSeconds
-    })
+    return hitOf(copy, this.#now(), { key, tier: 'memory', stale })
   }
 }

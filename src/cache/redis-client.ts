@@ -4,6 +4,10 @@ import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 /** A connection to one Redis server, or to all of a Cluster. */
 export type RedisClient = Redis | Cluster
 
+/** Clients of the servers that answer for the keys: of a Cluster those of all its masters. */
+export const serversOf = (client: RedisClient): Redis[] =>
+  client instanceof Cluster ? client.nodes('master') : [client]
+
 /** Address of one server. */
 export interface RedisNode {
   host: string

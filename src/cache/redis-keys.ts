@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
-import type { Cluster, Redis } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import { RedisUnavailableError, ValidationFailedError } from '../errors.js'
+import { mastersOf } from './cluster-topology.js'
 import {
   BAD_CURSOR,
   decodeCursor,
@@ -12,6 +13,7 @@ import {
 } from './key-pages.js'
 import type { CacheKey } from './keys.js'
 import { parseKey, prefixOf, type KeyFilter } from './own-keys.js'
+import type { RedisClient } from './redis-client.js'
 
 /** Keys that Redis looks at in one step when all are wanted: about a millisecond, in which it serves nobody else. */
 const STEP = 1000
@@ -45,9 +47,9 @@ interface Position {
  * is told apart here, so that no input becomes a pattern. Every method throws RedisUnavailableError.
  */
 export class RedisKeys implements KeySource {
-  readonly #client: Redis | Cluster
+  readonly #client: RedisClient
 
-  constructor(client: Redis | Cluster) {
+  constructor(client: RedisClient) {
     this.#client = client
   }
 
@@ -97,9 +99,9 @@ export class RedisKeys implements KeySource {
    * node of the client any more, but still owns its slots: without it a listing would lack its keys without a word.
    */
   #masters(): ReadonlyMap<string, Redis> {
-    if (!('slots' in this.#client)) return new Map([[nameOf(addressOf(this.#client)), this.#client]])
+    if (!(this.#client instanceof Cluster)) return new Map([[nameOf(addressOf(this.#client)), this.#client]])
     const nodes = new Map(this.#client.nodes('master').map(node => [addressOf(node), node]))
-    const owners = [...new Set(this.#client.slots.flatMap(([owner]) => owner ?? []))]
+    const owners = mastersOf(this.#client)
     const named = owners.map(owner => [nameOf(owner), nodes.get(owner)] as const).sort(([a], [b]) => (a < b ? -1 : 1))
     const masters = named.filter((pair): pair is [string, Redis] => pair[1] !== undefined)
     if (owners.length === 0 || masters.length < owners.length) throw new RedisUnavailableError()

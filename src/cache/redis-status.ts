@@ -1,6 +1,6 @@
 import { within } from '../deadline.js'
-import { evictionWarning, serversOf } from './eviction-watch.js'
-import type { RedisClient } from './redis-client.js'
+import { evictionWarning } from './eviction-watch.js'
+import { serversOf, type RedisClient } from './redis-client.js'
 import { send } from './redis-pipeline.js'
 
 /** What Redis says of itself. */

@@ -1,4 +1,4 @@
-import type { CacheEntry } from './cache-tier.js'
+import type { Answer, CacheEntry } from './cache-tier.js'
 import type { CacheKey } from './keys.js'
 import type { HeldEntry, MemoryTier } from './memory-tier.js'
 import type { Tracking } from './tracking.js'
@@ -20,7 +20,10 @@ export interface TrackedMemoryOptions {
 const HEARD_MS = 1600
 /** Without Redis nobody tells of changes: this is how old an answer may be (contract §3). */
 const ALONE_MS = 5000
-/** Share of its life after which a value is made anew while it still serves (rule 15 of reliability.md). */
+/**
+ * Share of the life that was left when this process got the value, after which it is made anew while it still serves
+ * (rule 15 of reliability.md).
+ */
 const REFRESH_FROM = 0.8
 /** Times for which a copy serves past its end: while it is made anew, and when that fails (rule 15). */
 const STALE_MS = { refresh: 30_000, error: 86_400_000 }
@@ -75,9 +78,8 @@ export class TrackedMemory {
   }
 
   /** Counts an entry again whose plain form was added to its gzip. */
-  recount(key: CacheKey): void {
-    const entry = this.#memory.held(key)
-    if (entry) this.#memory.recount(key, entry)
+  recount(key: CacheKey, answer: Answer): void {
+    this.#memory.recount(key, answer)
   }
 
   delete(keys: readonly CacheKey[]): void {

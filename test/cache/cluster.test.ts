@@ -8,7 +8,7 @@ import { startRedisCluster } from '../helpers/redis-cluster.js'
 import type { TestRedis } from '../helpers/redis.js'
 import { waitFor, type Teardown } from '../helpers/processes.js'
 import { cacheTierSuite } from '../suites/cache-tier.js'
-import { book, productionClient, PUBLIC_URL, startCopy, type Copy } from './copy.js'
+import { book, productionClient, putByLease, PUBLIC_URL, startCopy, type Copy } from './copy.js'
 
 /* A Redis Cluster: what holds of one server holds of three, whichever of them has the key, and while one is replaced. */
 
@@ -68,11 +68,7 @@ async function startUsedCopy(t: Test): Promise<Copy> {
 t.test('conformance', async t =>
   cacheTierSuite(t, async t => {
     const tier = await makeTier(t)
-    const put = async (id: number, entry: Parameters<RedisTier['set']>[1]) => {
-      const claim = await tier.claim(book(id))
-      return claim.kind === 'owned' && tier.set(book(id), entry, claim.lease)
-    }
-    return { tier, now, put }
+    return { tier, now, put: (id, entry) => putByLease(tier, book(id), entry) }
   })
 )
 
@@ -220,7 +216,8 @@ t.test('a master is killed under load: nobody fails, and the promoted one is use
   await cluster.settled()
 })
 
-t.test('a deletion that met a dead master is carried out on the one that replaces it', async t => {
+/** A copy that has stored a value which its replica has, too. */
+async function startWithOldValue(t: Test) {
   await flush()
   const copy = await startUsedCopy(t)
   const [key] = (await keyOfEachMaster()) as [CacheKey]
@@ -228,6 +225,11 @@ t.test('a deletion that met a dead master is carried out on the one that replace
   const replica = await replicaOf(master)
   await copy.cache.read(key, loaderOf('old'))
   await waitFor(async () => (await valueAt(replica, key)) === bodyOf('old'))
+  return { copy, key, master, replica }
+}
+
+t.test('a deletion that met a dead master is carried out on the one that replaces it', async t => {
+  const { copy, key, master, replica } = await startWithOldValue(t)
   await master.kill()
   await copy.cache.invalidate([key])
   await cluster.settled()
@@ -239,13 +241,7 @@ t.test('a deletion that met a dead master is carried out on the one that replace
 })
 
 t.test('a deletion that is lost by the failover is carried out again', async t => {
-  await flush()
-  const copy = await startUsedCopy(t)
-  const [key] = (await keyOfEachMaster()) as [CacheKey]
-  const master = await cluster.masterOf(key)
-  const replica = await replicaOf(master)
-  await copy.cache.read(key, loaderOf('old'))
-  await waitFor(async () => (await valueAt(replica, key)) === bodyOf('old'))
+  const { copy, key, master, replica } = await startWithOldValue(t)
   replica.stop()
   const admin = new Redis(master.url)
   await admin.call('CLIENT', 'KILL', 'TYPE', 'replica')

@@ -5,8 +5,10 @@ import { Redis } from 'ioredis'
 import redisPlugin from '../../plugins/redis.js'
 import { TtsCache, type TtsCacheOptions } from '../../src/cache/cache.js'
 import { cacheKeys, type CacheKey } from '../../src/cache/keys.js'
+import type { CacheEntry } from '../../src/cache/cache-tier.js'
 import type { HeldEntry } from '../../src/cache/memory-tier.js'
 import type { RedisClient, RedisTarget } from '../../src/cache/redis-client.js'
+import type { RedisTier } from '../../src/cache/redis-tier.js'
 import type { Config } from '../../src/config.js'
 import type { Teardown } from '../helpers/processes.js'
 
@@ -29,6 +31,12 @@ export const heldEntry = (plain: string, expiresAt = 1e9): HeldEntry => ({
   era: 0,
   messages: 0
 })
+
+/** Stores an entry in Redis as the cache does: by whoever has the lease. */
+export async function putByLease(tier: RedisTier, key: CacheKey, entry: CacheEntry): Promise<boolean> {
+  const claim = await tier.claim(key)
+  return claim.kind === 'owned' && tier.set(key, entry, claim.lease)
+}
 
 /** Where a Redis, or the proxy in front of it, listens. */
 export interface RedisAddress {

@@ -7,7 +7,7 @@ import { RedisTier } from '../../src/cache/redis-tier.js'
 import { startRedis } from '../helpers/redis.js'
 import { waitFor, type Teardown } from '../helpers/processes.js'
 import { cacheTierSuite } from '../suites/cache-tier.js'
-import { book, heldEntry, key, operator, productionClient, PUBLIC_URL } from './copy.js'
+import { book, heldEntry, key, operator, productionClient, PUBLIC_URL, putByLease } from './copy.js'
 
 const redis = await startRedis(t)
 const foreign = operator(t, redis)
@@ -26,10 +26,8 @@ async function makeTier(t: Teardown): Promise<RedisTier> {
 const bodyOf = (title: string) => JSON.stringify({ id: 1, titulo: title })
 const entryOf = (body: string, ttlMs = 60_000) => heldEntry(body, now() + ttlMs)
 
-async function put(tier: RedisTier, id: number, entry: CacheEntry = entryOf(bodyOf('x'))): Promise<boolean> {
-  const claim = await tier.claim(book(id))
-  return claim.kind === 'owned' && tier.set(book(id), entry, claim.lease)
-}
+const put = (tier: RedisTier, id: number, entry: CacheEntry = entryOf(bodyOf('x'))): Promise<boolean> =>
+  putByLease(tier, book(id), entry)
 
 t.test('conformance', async t =>
   cacheTierSuite(t, async t => {

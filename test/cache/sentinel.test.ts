@@ -6,7 +6,7 @@ import { startRedisSentinel, type TestSentinel } from '../helpers/redis-sentinel
 import type { TestRedis } from '../helpers/redis.js'
 import { waitFor, type Teardown } from '../helpers/processes.js'
 import { cacheTierSuite } from '../suites/cache-tier.js'
-import { book, operator, productionClient, PUBLIC_URL, startCopy, type Copy } from './copy.js'
+import { book, operator, productionClient, putByLease, PUBLIC_URL, startCopy, type Copy } from './copy.js'
 
 /* Masters behind Sentinel: a replica takes over, and nobody writes to, reads or listens to the wrong server. */
 
@@ -61,11 +61,7 @@ t.test('conformance', async t => {
   }
   cacheTierSuite(t, async t => {
     const tier = await makeTier(t)
-    const put = async (id: number, entry: Parameters<RedisTier['set']>[1]) => {
-      const claim = await tier.claim(book(id))
-      return claim.kind === 'owned' && tier.set(book(id), entry, claim.lease)
-    }
-    return { tier, now, put }
+    return { tier, now, put: (id, entry) => putByLease(tier, book(id), entry) }
   })
 })
 
