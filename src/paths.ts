@@ -13,11 +13,12 @@ export const asset = (relative: string): string => path.join(sourceFolder, relat
 export const entry = (relative: string): string => path.join(sourceFolder, relative + extension)
 
 /**
- * `execArgv` of a worker thread. Under tsx (development, tests) the thread registers the hooks itself: tsx does so in main
- * threads only (privatenumber/tsx#354), and without them the thread ends with ERR_UNKNOWN_FILE_EXTENSION.
+ * What a worker thread is started with. By default it inherits the arguments of Node; handed on by name, those of V8
+ * (`--max-old-space-size`) would be refused. Under tsx (development, tests) the thread registers the hooks itself: tsx
+ * does so in main threads only (privatenumber/tsx#354), and without them the thread ends with ERR_UNKNOWN_FILE_EXTENSION.
  */
-export function threadArguments(): string[] {
-  if (extension !== '.ts') return process.execArgv
+export function threadOptions(): { execArgv?: string[] } {
+  if (extension !== '.ts') return {}
   const api = JSON.stringify(import.meta.resolve('tsx/esm/api'))
-  return ['--import', `data:text/javascript,import{register}from${api};register()`]
+  return { execArgv: ['--import', `data:text/javascript,import{register}from${api};register()`] }
 }

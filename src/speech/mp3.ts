@@ -1,6 +1,6 @@
 import Tinypool from 'tinypool'
 import { ShuttingDownError, SynthesisError } from '../errors.js'
-import { entry, threadArguments } from '../paths.js'
+import { entry, threadOptions } from '../paths.js'
 import type { Speech } from './engine.js'
 
 /** An MP3 file of one segment. */
@@ -36,7 +36,7 @@ export class Mp3Encoder {
       minThreads: 0,
       maxThreads: 2,
       idleTimeout: 60_000,
-      execArgv: threadArguments()
+      ...threadOptions()
     })
     // A thread that does not start: without this its task would wait for the deadline, and the event end the process.
     this.#pool.on('error', () => this.#pool.cancelPendingTasks())
@@ -62,13 +62,18 @@ export class Mp3Encoder {
   }
 
   async #encode(task: Pick<Speech, 'pcm' | 'sampleRate'>): Promise<Uint8Array> {
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), DEADLINE_MS)
     try {
-      return (await this.#pool.run(task, { signal: AbortSignal.timeout(DEADLINE_MS) })) as Uint8Array
+      return (await this.#pool.run(task, { signal: deadline.signal })) as Uint8Array
     } catch (error) {
       if (this.#closed) throw new ShuttingDownError()
       // What a thread throws arrives as a copy without its class.
       const { message } = error as { message?: string }
       throw new SynthesisError(`The MP3 encoder failed: ${message ?? String(error)}`)
+    } finally {
+      // The pool (tinypool 2.2.0) throws, outside of any task, at the deadline of one that it has cancelled.
+      clearTimeout(timer)
     }
   }
 }

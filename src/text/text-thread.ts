@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { ShuttingDownError, TextFailedError } from '../errors.js'
-import { entry, threadArguments } from '../paths.js'
+import { entry, threadOptions } from '../paths.js'
 import type { Segment } from './segment.js'
 
 /** A segment with what is stored beside it. */
@@ -90,7 +90,7 @@ export class TextThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(entry('text/text-worker'), { execArgv: threadArguments() })
+    const worker = new Worker(entry('text/text-worker'), threadOptions())
     worker.on('message', (reply: Reply) => this.#settle(worker, reply))
     worker.on('error', cause => this.#lose(worker, cause))
     worker.on('exit', () => this.#lose(worker, null))

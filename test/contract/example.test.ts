@@ -44,7 +44,11 @@ t.test('another application compiles against the package and runs with it', asyn
     DATABASE_URL: (await testDatabase(t)).url,
     DATA_DIR: folder
   }
-  const host = start(t, [process.execPath, path.join(folder, 'host.js')], { env, cwd: folder })
+  // Its threads must start under flags that Node gives to no thread by name.
+  const host = start(t, [process.execPath, '--max-old-space-size=1024', path.join(folder, 'host.js')], {
+    env,
+    cwd: folder
+  })
   const url = `http://127.0.0.1:${port}`
   const json = async (pathname: string, init?: RequestInit) => {
     const answer = await fetch(url + pathname, init)
@@ -60,6 +64,9 @@ t.test('another application compiles against the package and runs with it', asyn
     body: JSON.stringify({ titulo: 'Ajeno', texto: 'Hola.' })
   })
   t.equal(created.status, 201)
+  const { documento_id: documentId } = created.body as { documento_id: string }
+  const spoken = () => json(`/speech/tts/audio/${documentId}/es-mx-f1/0`)
+  await waitFor(async () => (await spoken()).status === 200, 60_000)
   t.equal((await json('/books/1/title')).status, 404)
   t.equal((await json('/speech/libros/1')).cacheStatus, 'tts; fwd=miss; stored')
   t.match((await json('/speech/libros/1')).cacheStatus, /^tts; hit/)
