@@ -52,7 +52,7 @@ export default fp(
       const cache = route.config?.cache
       if (!cache) return
       route.onRequest = [...listOf(route.onRequest), answerHits(app.ttsCache, cache)]
-      route.onSend = [...listOf(route.onSend), completeNotModified]
+      if (route.method === 'HEAD') route.onSend = [...listOf(route.onSend), dropLength]
       if (cache.beside) route.onResponse = [...listOf(route.onResponse), startBeside(cache.beside)]
     })
   },
@@ -65,29 +65,23 @@ function answerWriter(cache: TtsCache): FastifyReply['sendCached'] {
     const { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding } = this.request.headers
     const { gzip, etag } = read.answer
     const zipped = gzip !== null && acceptsGzip(acceptEncoding)
-    const unchanged = ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, etag)
-    if (!unchanged) this.header('content-type', 'application/json; charset=utf-8')
     const vary = this.getHeader('vary')
-    this.headers({
-      etag: zipped ? gzipEtag(etag) : etag,
-      // Kept by clients but asked for again, so that an invalidation is seen by every one of them.
-      'cache-control': 'public, no-cache',
-      vary: vary === undefined ? 'accept-encoding' : `${String(vary)}, accept-encoding`,
-      'cache-status': cacheStatus(read)
-    })
-    if (unchanged) return this.code(304).send('')
+    // One by one: an object of them would be taken apart again.
+    this.header('etag', zipped ? gzipEtag(etag) : etag)
+    // Kept by clients but asked for again, so that an invalidation is seen by every one of them.
+    this.header('cache-control', 'public, no-cache')
+    this.header('vary', vary === undefined ? 'accept-encoding' : `${String(vary)}, accept-encoding`)
+    this.header('cache-status', cacheStatus(read))
+    if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, etag)) return this.code(304).send()
+    this.header('content-type', 'application/json; charset=utf-8')
     return zipped ? this.header('content-encoding', 'gzip').send(gzip) : this.send(cache.plain(read))
   }
 }
 
-/** Takes from a 304 what describes a body; the HEAD routes of the framework have added its length by now. */
-const completeNotModified: onSendHookHandler = (_request, reply, payload, done) => {
-  if (reply.statusCode !== 304) {
-    done(null, payload)
-    return
-  }
-  reply.removeHeader('content-type').removeHeader('content-length')
-  done(null, null)
+/** A 304 has no body to describe; the HEAD routes of the framework give it a length. */
+const dropLength: onSendHookHandler = (_request, reply, payload, done) => {
+  if (reply.statusCode === 304) reply.removeHeader('content-length')
+  done(null, payload)
 }
 
 /** With callbacks, so that a hit in memory waits for no turn of the event loop. */
@@ -115,7 +109,7 @@ function startBeside(beside: NonNullable<RouteCache['beside']>): onResponseAsync
     try {
       await beside(request)
     } catch (error) {
-      request.log.error(error, 'What was to be started beside the answer failed.')
+      request.server.log.error({ reqId: request.id, err: error }, 'What was to be started beside the answer failed.')
     }
   }
 }

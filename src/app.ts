@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { pino } from 'pino'
 import admin from '../plugins/admin.js'
 import audio from '../plugins/audio.js'
 import audioStore from '../plugins/audio-store.js'
@@ -104,7 +105,7 @@ export default ttsCache
 
 /** The service as a server of its own; it does not listen yet. @throws StartError with the line for the operator. */
 export async function buildApp(options: ServiceOptions): Promise<FastifyInstance> {
-  const app = createServer({ level: options.config.logLevel })
+  const app = createServer(pino({ level: options.config.logLevel }))
   await app.register(ttsCache, options)
   return app
 }

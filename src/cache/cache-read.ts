@@ -53,8 +53,12 @@ export class CacheRead implements Provenance {
 }
 
 /** A read that a tier has answered at `now` on the cache's clock. Only a copy past its end has less than no life left. */
-export function hitOf(entry: CacheEntry, now: number, from: Pick<Provenance, 'key' | 'tier' | 'stale'>): CacheRead {
+export function hitOf(
+  entry: CacheEntry,
+  now: number,
+  { key, tier, stale }: Pick<Provenance, 'key' | 'tier' | 'stale'>
+): CacheRead {
   const leftSeconds = Math.floor((entry.expiresAt - now) / 1000)
-  const ttlSeconds = from.stale === null ? Math.max(0, leftSeconds) : leftSeconds
-  return new CacheRead(entry, { ...from, ttlSeconds, stored: false })
+  const ttlSeconds = stale === null ? Math.max(0, leftSeconds) : leftSeconds
+  return new CacheRead(entry, { key, tier, ttlSeconds, stored: false, stale })
 }

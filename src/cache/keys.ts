@@ -76,7 +76,12 @@ export function familyOf(key: CacheKey): Family {
 }
 
 function join(prefix: string, ids: readonly (string | number | null)[]): CacheKey | null {
-  return ids.includes(null) ? null : (`${prefix}:${ids.join(':')}` as CacheKey)
+  let key = prefix
+  for (const id of ids) {
+    if (id === null) return null
+    key += `:${id}`
+  }
+  return key as CacheKey
 }
 
 /** Integers come as decimal strings from URLs and as numbers from code. */

@@ -17,8 +17,11 @@ function sendProblem(reply: FastifyReply, problem: ProblemBody): FastifyReply {
 /** The error handler: 5xx get one log line with the cause, everything else is the client's business. */
 export function handleError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request.id)
-  if (problem.status === 500) request.log.error({ err: error }, 'request failed')
-  else if (problem.status === 503) request.log.warn({ code: problem.code, cause: error.cause }, 'request not served')
+  const { id, server } = request
+  if (problem.status === 500) server.log.error({ reqId: id, err: error }, 'request failed')
+  else if (problem.status === 503) {
+    server.log.warn({ reqId: id, code: problem.code, cause: error.cause }, 'request not served')
+  }
   return sendProblem(reply, problem)
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
 import { service } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { createServer } from '../../src/http/server.js'
@@ -34,7 +35,7 @@ export async function buildTestApp(t: Teardown, env: Record<string, string> = {}
 export async function buildCopy(t: Teardown, env: Record<string, string>): Promise<TestApp> {
   const engine = new FakeEngine()
   const config = readConfig(env, env['DATA_DIR'])
-  const server = createServer({ level: config.logLevel })
+  const server = createServer(pino({ level: config.logLevel }))
   t.teardown(() => server.close())
   let app: FastifyInstance = server
   await server.register(async scope => {

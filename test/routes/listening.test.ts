@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import t from 'tap'
 import { service } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
@@ -40,7 +41,7 @@ t.test(`the first ${SEGMENTS} segments of the Quijote, as a player decodes them`
   const fixed = { LOG_LEVEL: 'warn', REDIS_URL: 'off', WAIT_MS: '60000' }
   const env = { ...fixed, PUBLIC_URL, DATABASE_URL: (await testDatabase(t)).url, DATA_DIR }
   const config = readConfig(env, DATA_DIR)
-  const server = createServer({ level: 'warn' })
+  const server = createServer(pino({ level: 'warn' }))
   t.teardown(() => server.close())
   await server.register(service, { config })
   const book = await importBook(server, quijote.toString())
