@@ -12,6 +12,7 @@ import type { TtsCache } from '../src/cache/cache.js'
 import { acceptsGzip } from '../src/http/accept-encoding.js'
 import { cacheStatus } from '../src/http/cache-status.js'
 import { gzipEtag, matchesEtag } from '../src/http/etag.js'
+import { hasSingleValues } from '../src/http/single-values.js'
 
 /** A request before its validation: whatever stands in the URL, as strings. */
 export interface RawRequest {
@@ -98,9 +99,7 @@ function answerHits(cache: TtsCache, route: RouteCache): onRequestHookHandler {
 }
 
 function keyOf({ params, query }: RawRequest, route: RouteCache): CacheKey | null {
-  // A key given twice is refused by the validation, on what would be a hit, too.
-  for (const name in query) if (typeof query[name] !== 'string') return null
-  return route.key({ params, query })
+  return hasSingleValues(query) ? route.key({ params, query }) : null
 }
 
 function startBeside(beside: NonNullable<RouteCache['beside']>): onResponseAsyncHookHandler {

@@ -3,6 +3,7 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { AudioNotFoundError, RangeNotSatisfiableError } from '../src/errors.js'
 import { answerBytes, type ByteAnswer } from '../src/http/byte-answer.js'
+import { hasSingleValues } from '../src/http/single-values.js'
 import { parseAudioFile } from '../src/ids.js'
 import { AudioFile, NoQuery } from '../src/schemas/parameters.js'
 import { problems } from '../src/schemas/problem.js'
@@ -21,8 +22,7 @@ export default (async app => {
   const answerHot: onRequestHookHandler = (request, reply, done) => {
     const { params, query } = request as { params: { file: string }; query: Record<string, unknown> }
     const recipe = parseAudioFile(params.file)
-    // A key given twice is refused by the validation, on what would be a hit, too.
-    const hot = recipe && Object.values(query).every(value => typeof value === 'string') && library.peek(recipe)
+    const hot = recipe && hasSingleValues(query) && library.peek(recipe)
     if (hot) send(reply, hot, decide(request, hot))
     else done()
   }

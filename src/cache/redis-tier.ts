@@ -190,7 +190,8 @@ export class RedisTier implements CacheTier {
     }
     // -1: whoever set it gave it no end.
     const ttlMs = typeof ttl === 'number' && ttl !== -1 ? ttl : family.ttlMs
-    return { ...decoded.answer, expiresAt: Math.floor(askedAt + ttlMs) }
+    const { plain, gzip, etag } = decoded.answer
+    return { plain, gzip, etag, expiresAt: Math.floor(askedAt + ttlMs) }
   }
 
   async #store(script: string, key: CacheKey, [condition, entry]: [string, CacheEntry]): Promise<boolean> {

@@ -28,7 +28,7 @@ t.test('hung (SIGSTOP): the first answers come within 250 ms, the next at once',
     t.equal(value?.body, bodyOf('b'))
   }
   const later = await timed(request(1))
-  t.ok(later.ms < 20, `${Math.round(later.ms)} ms`)
+  t.ok(later.ms < 120, `${Math.round(later.ms)} ms`)
   const status = await timed(cache.status())
   t.ok(status.ms < 350, `${Math.round(status.ms)} ms`)
   t.match(status.value, { connected: false, mode: 'standalone' })

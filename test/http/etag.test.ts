@@ -14,7 +14,8 @@ t.test('names another one, or nothing', async t => {
 })
 
 t.test('a hostile header takes no time', async t => {
-  const started = performance.now()
+  // Processor time: on a busy machine the clock goes on without us.
+  const started = process.cpuUsage()
   for (const part of ['"', 'W/', 'W/"', '"a",', ' ']) t.equal(matchesEtag(part.repeat(16_000), '"h"'), false)
-  t.ok(performance.now() - started < 200)
+  t.ok(process.cpuUsage(started).user < 200_000)
 })
