@@ -23,12 +23,15 @@ export interface Decoded {
   value: unknown
 }
 
-/** The answer that a value becomes. Large ones are compressed here, off the event loop, and never again. */
+/**
+ * The answer that a value becomes. Large ones are compressed here, off the event loop, and never again; in one piece, for
+ * after each the thread waits for the loop.
+ */
 export async function encode(value: unknown): Promise<Answer> {
   const text = JSON.stringify(value)
   if (Buffer.byteLength(text) < GZIP_FROM_BYTES) return kept(text, null)
   const bytes = Buffer.from(text)
-  const answer = kept(null, ownCopy(await gzip(bytes, { level: GZIP_LEVEL })))
+  const answer = kept(null, ownCopy(await gzip(bytes, { level: GZIP_LEVEL, chunkSize: bytes.length })))
   answer.plain = bytes
   return answer
 }
