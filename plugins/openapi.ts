@@ -12,12 +12,27 @@ Every error is \`application/problem+json\` with a stable \`code\`. Answers that
 /** Of the wire, by SemVer: a new minor only adds. */
 const version = '0.1.0'
 
-const bearerAuth = { type: 'http', scheme: 'bearer', description: 'WRITE_TOKEN, where one is set.' } as const
+const securitySchemes = {
+  bearerAuth: { type: 'http', scheme: 'bearer', description: 'WRITE_TOKEN, where one is set.' },
+  userAuth: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'A token of the listener, where JWT_SECRET or JWKS_URL is set: its `sub` is the user.'
+  },
+  userId: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-user-id',
+    description: 'The listener, where no tokens are configured.'
+  }
+} as const
 
 const tags = [
   { name: 'books', description: 'Books and their text.' },
   { name: 'voices', description: 'Voices that read.' },
   { name: 'audio', description: 'Audio of a book, its segments and its lists.' },
+  { name: 'progress', description: 'Where listeners are.' },
   { name: 'operations', description: 'Health, metrics and this description.' }
 ]
 
@@ -27,7 +42,7 @@ const refResolver = { buildLocalReference: (json: Record<string, unknown>) => St
 /** The document as OpenAPI 3.1, and the same as 3.0.3. A license identifier came with 3.1, before that it was a URL. */
 function describe(url: string) {
   const info = { title: 'Loom TTS Cache', version, description }
-  const common = { servers: [{ url }], tags, security: [], components: { securitySchemes: { bearerAuth } } }
+  const common = { servers: [{ url }], tags, security: [], components: { securitySchemes } }
   const url30 = 'https://opensource.org/license/mit'
   return {
     v31: { openapi: '3.1.0', info: { ...info, license: { name: 'MIT', identifier: 'MIT' } }, ...common },

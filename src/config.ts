@@ -38,7 +38,13 @@ export const Environment = Type.Object({
   WAIT_MS: integer(7000, 0, 60_000),
   SPEECH_ENGINE: oneOf('espeak', ['espeak']),
   AUDIO_STORE: oneOf('file', ['file']),
-  WRITE_TOKEN: Type.Optional(secret(Type.String({ pattern: '^[\\x21-\\x7e]{1,1024}$', description: 'visible ASCII' })))
+  PROGRESS_FLUSH_MS: integer(1000, 10, 60_000),
+  PROGRESS_ACK: oneOf('redis', ['redis', 'postgres']),
+  WRITE_TOKEN: Type.Optional(secret(Type.String({ pattern: '^[\\x21-\\x7e]{1,1024}$', description: 'visible ASCII' }))),
+  JWT_SECRET: Type.Optional(secret(Type.String({ maxLength: 4096, description: 'a secret' }))),
+  JWKS_URL: Type.Optional(url('^https?://\\S+$', 'http://... or https://...')),
+  JWT_ISSUER: Type.Optional(Type.String({ maxLength: 1024, description: 'the issuer of tokens' })),
+  JWT_AUDIENCE: Type.Optional(Type.String({ maxLength: 1024, description: 'the audience of tokens' }))
 })
 type Environment = Static<typeof Environment>
 type Name = keyof Environment
@@ -55,13 +61,7 @@ const UNSUPPORTED = [
   'S3_BUCKET',
   'S3_ENDPOINT',
   'S3_REGION',
-  'PROGRESS_FLUSH_MS',
-  'PROGRESS_ACK',
   'ADMIN_TOKEN',
-  'JWT_SECRET',
-  'JWKS_URL',
-  'JWT_ISSUER',
-  'JWT_AUDIENCE',
   'ROLE'
 ]
 /** Values of known variables that name such a feature. */
@@ -84,6 +84,11 @@ export type RedisConfig =
       database: number
     }
 
+/** How tokens are verified: by a shared secret (HS256), or by the public keys at an address. */
+export type JwtConfig = { issuer: string | null; audience: string | null } & (
+  { secret: string; jwksUrl: null } | { secret: null; jwksUrl: string }
+)
+
 /** The whole configuration, read once by `readConfig`; nothing below the entries looks at the environment. */
 export interface Config {
   host: string
@@ -103,7 +108,12 @@ export interface Config {
   waitMs: number
   speechEngine: string
   audioStore: string
+  /** Longest wait of an acknowledged position before its batch is stored. */
+  progressFlushMs: number
+  progressAck: 'redis' | 'postgres'
   writeToken: string | null
+  /** Null: listeners are who they say they are. */
+  jwt: JwtConfig | null
 }
 
 /**
@@ -129,7 +139,10 @@ export function readConfig(env: RawEnvironment, cwd: string = process.cwd()): Co
     waitMs: values.WAIT_MS,
     speechEngine: values.SPEECH_ENGINE,
     audioStore: values.AUDIO_STORE,
-    writeToken: values.WRITE_TOKEN ?? null
+    progressFlushMs: values.PROGRESS_FLUSH_MS,
+    progressAck: values.PROGRESS_ACK === 'postgres' ? 'postgres' : 'redis',
+    writeToken: values.WRITE_TOKEN ?? null,
+    jwt: jwtConfig(values)
   }
 }
 
@@ -208,6 +221,21 @@ function refuseUnknownAddress(values: Environment): void {
   if (values.PORT === 0 && values.PUBLIC_URL === undefined) {
     throw new StartError('PORT is 0 but PUBLIC_URL is not set; set PUBLIC_URL, or a port of your choice.')
   }
+}
+
+function jwtConfig(values: Environment): JwtConfig | null {
+  const { JWT_SECRET: secret, JWKS_URL: jwksUrl, JWT_ISSUER: issuer = null, JWT_AUDIENCE: audience = null } = values
+  if (secret !== undefined && jwksUrl !== undefined) {
+    throw new StartError('JWT_SECRET and JWKS_URL are both set; keep one of them.')
+  }
+  if (secret !== undefined) return { secret, jwksUrl: null, issuer, audience }
+  if (jwksUrl !== undefined) {
+    if (!URL.canParse(jwksUrl)) throw new StartError(`JWKS_URL is "${jwksUrl}"; allowed: http://... or https://...`)
+    return { secret: null, jwksUrl, issuer, audience }
+  }
+  const lonely = issuer === null ? audience && 'JWT_AUDIENCE' : 'JWT_ISSUER'
+  if (lonely) throw new StartError(`${lonely} is set but neither JWT_SECRET nor JWKS_URL is, so no token is verified.`)
+  return null
 }
 
 function redisConfig(values: Environment): RedisConfig {
