@@ -16,10 +16,15 @@ export interface Service {
 }
 
 /** Starts the server on a data folder and waits until it is ready. */
-export async function startService(t: Teardown, dataDir: string): Promise<Service> {
+export async function startService(
+  t: Teardown,
+  dataDir: string,
+  settings: Record<string, string> = {}
+): Promise<Service> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const env = { PATH: process.env['PATH'], PORT: String(port), DATA_DIR: dataDir, REDIS_URL: 'off', PUBLIC_URL: url }
+  const address = { PORT: String(port), DATA_DIR: dataDir, REDIS_URL: 'off', PUBLIC_URL: url }
+  const env = { PATH: process.env['PATH'], ...address, ...settings }
   const server = startScript(t, [SERVER], { env })
   const { child } = server
   const output = () => server.output()
