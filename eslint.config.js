@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', '.tap/**', 'data/**', 'test/fixtures/**'] },
+  { ignores: ['dist/**', 'node_modules/**', '.tap/**', 'data/**', 'test/fixtures/**', 'test/example/**'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

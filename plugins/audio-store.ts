@@ -3,18 +3,20 @@ import { access } from 'node:fs/promises'
 import path from 'node:path'
 import fp from 'fastify-plugin'
 import { StartError } from '../src/errors.js'
-import type { AudioStore } from '../src/storage/audio-store.js'
 import { FileStore } from '../src/storage/file-store.js'
+import { HotStore } from '../src/storage/hot-store.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    audioStore: AudioStore
+    audioStore: HotStore
   }
 }
 
 export default fp(
   async app => {
-    const store = await openStore(app.config.dataDir)
+    const { dataDir, cacheMemoryBytes } = app.config
+    // The other half of the memory is for cached answers.
+    const store = new HotStore({ store: await openStore(dataDir), maxBytes: Math.floor(cacheMemoryBytes / 2) })
     app.decorate('audioStore', store)
     const swept = await store.sweep()
     if (swept > 0) app.log.info({ swept }, 'removed temporary audio files of a process that died')

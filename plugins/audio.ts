@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin'
+import { Catalogue } from '../src/audio/catalogue.js'
 import { AudioGenerator } from '../src/audio/generate.js'
 import { AudioLibrary } from '../src/audio/library.js'
 import { Lookahead } from '../src/audio/lookahead.js'
@@ -9,6 +10,7 @@ import { Synthesis } from '../src/audio/synthesis.js'
 declare module 'fastify' {
   interface FastifyInstance {
     audio: {
+      catalogue: Catalogue
       generator: AudioGenerator
       lookahead: Lookahead
       library: AudioLibrary
@@ -31,7 +33,7 @@ export default fp(
     const library = new AudioLibrary({ db, store, cache, generator, waitMs: app.config.waitMs, log })
     const playback = new Playback({ db, generator })
     const release = new Release({ db, store, cache, generator, lookahead, log })
-    app.decorate('audio', { generator, lookahead, library, playback, release })
+    app.decorate('audio', { catalogue: new Catalogue({ db }), generator, lookahead, library, playback, release })
 
     const freed = await release.sweep()
     if (freed > 0) log.info({ freed }, 'freed audio of books deleted by a process that died')

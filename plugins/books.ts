@@ -16,7 +16,11 @@ export default fp(
       thread,
       maxTextBytes: app.config.maxTextBytes,
       log: app.log,
-      settling: (bookId, commit) => app.ttsCache.invalidatingBook(bookId, commit)
+      settling: (bookId, commit) => app.ttsCache.invalidatingBook(bookId, commit),
+      announce: bookId =>
+        app.ttsCache
+          .invalidatingBook(bookId, () => Promise.resolve())
+          .catch((err: unknown) => app.log.warn({ err, bookId }, 'a new book may be unknown for 5 s'))
     })
     app.decorate('books', books)
     app.addHook('onClose', async () => {

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { FastifyRequest, onRequestAsyncHookHandler, onRequestHookHandler } from 'fastify'
+import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyOptions } from 'jose'
 import type { Config } from '../src/config.js'
@@ -8,8 +8,10 @@ import { parseUserId } from '../src/ids.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Lets a request pass only with the write token; open when none is configured. Throws UNAUTHORIZED (401). */
-    requireWriteToken: onRequestHookHandler
+    /** Lets a request pass only with the write or the admin token; open when no write token is configured. Throws UNAUTHORIZED (401). */
+    requireWriteToken: onRequestAsyncHookHandler
+    /** Lets a request pass only with the admin token; nobody when none is configured. Throws UNAUTHORIZED (401). */
+    requireAdminToken: onRequestAsyncHookHandler
     /**
      * The listener of a request: `x-user-id`, or the subject of a verified token where tokens are configured; null without
      * either. Throws VALIDATION_FAILED (400), TOKEN_REFUSED (401), IDENTITY_UNAVAILABLE (503).
@@ -46,14 +48,24 @@ const REFUSALS = [
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
+/** Whether one of the tokens stands in the header `authorization`. */
+function bears(authorization: string | undefined, tokens: readonly (string | null)[]): boolean {
+  const given = digest((authorization ?? '').replace(/^bearer +/i, 'bearer '))
+  // Equal lengths by hashing, and no token is passed over: the comparison takes the same time whatever was sent.
+  const equal = tokens.map(token => token !== null && timingSafeEqual(digest(`bearer ${token}`), given))
+  return equal.includes(true)
+}
+
 export default fp(
   async app => {
-    const { writeToken, jwt } = app.config
-    // Equal lengths by hashing: the comparison takes the same time whatever was sent.
-    const expected = writeToken === null ? null : digest(`bearer ${writeToken}`)
-    app.decorate('requireWriteToken', async request => {
-      const given = (request.headers.authorization ?? '').replace(/^bearer +/i, 'bearer ')
-      if (expected && !timingSafeEqual(expected, digest(given))) throw new UnauthorizedError()
+    const { writeToken, adminToken, jwt } = app.config
+    app.decorate('requireWriteToken', async ({ headers }) => {
+      if (writeToken !== null && !bears(headers.authorization, [writeToken, adminToken])) {
+        throw new UnauthorizedError('write')
+      }
+    })
+    app.decorate('requireAdminToken', async ({ headers }) => {
+      if (!bears(headers.authorization, [adminToken])) throw new UnauthorizedError('admin')
     })
 
     if (jwt?.secret && Buffer.byteLength(jwt.secret) < SECRET_BYTES) {

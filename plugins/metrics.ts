@@ -14,11 +14,13 @@ export default fp(
     const registry = new Registry()
     collectDefaultMetrics({ register: registry })
     const observeRequest = measureRequests(registry)
-    app.addHook('onResponse', async (request, reply) => {
+    app.addHook('onResponse', (request, reply, done) => {
       const route = request.routeOptions.url ?? 'unknown'
       observeRequest({ method: request.method, route, status_code: reply.statusCode }, reply.elapsedTime / 1000)
+      done()
     })
     countCache(registry, app)
+    countHotAudio(registry, app)
     measureGeneration(registry, app)
     measureProgress(registry, app)
     gauge(registry, 'lookahead_waiting', 'Stretches of segments that wait to be made ahead.', () => {
@@ -28,7 +30,7 @@ export default fp(
     app.decorate('metrics', registry)
     app.addHook('onClose', async () => registry.clear())
   },
-  { name: 'metrics', fastify: '5.x', dependencies: ['tts-cache', 'audio', 'books', 'progress'] }
+  { name: 'metrics', fastify: '5.x', dependencies: ['tts-cache', 'audio-store', 'audio', 'books', 'progress'] }
 )
 
 function measureRequests(registry: Registry) {
@@ -69,6 +71,20 @@ function countCache(registry: Registry, { ttsCache }: FastifyInstance): void {
   })
   gauge(registry, 'cache_memory_bytes', 'Bytes in the memory tier.', () => ttsCache.stats().memory.bytes)
   gauge(registry, 'cache_memory_entries', 'Values in the memory tier.', () => ttsCache.stats().memory.entries)
+}
+
+function countHotAudio(registry: Registry, { audioStore }: FastifyInstance): void {
+  new Counter({
+    name: 'audio_memory_hits_total',
+    help: 'Audios that were sent from memory.',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(audioStore.stats().hits)
+    }
+  })
+  gauge(registry, 'audio_memory_bytes', 'Bytes of audio in memory.', () => audioStore.stats().bytes)
+  gauge(registry, 'audio_memory_entries', 'Audios in memory.', () => audioStore.stats().entries)
 }
 
 function measureGeneration(registry: Registry, { audio: { generator } }: FastifyInstance): void {

@@ -12,13 +12,13 @@ Every error is \`application/problem+json\` with a stable \`code\`. Answers that
 /** Of the wire, by SemVer: a new minor only adds. */
 const version = '0.1.0'
 
+const bearer = (description: string) => ({ type: 'http', scheme: 'bearer', description }) as const
 const securitySchemes = {
-  bearerAuth: { type: 'http', scheme: 'bearer', description: 'WRITE_TOKEN, where one is set.' },
+  bearerAuth: bearer('WRITE_TOKEN, where one is set; ADMIN_TOKEN is as good.'),
+  adminAuth: bearer('ADMIN_TOKEN.'),
   userAuth: {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'A token of the listener, where JWT_SECRET or JWKS_URL is set: its `sub` is the user.'
+    ...bearer('A token of the listener, where JWT_SECRET or JWKS_URL is set: its `sub` is the user.'),
+    bearerFormat: 'JWT'
   },
   userId: {
     type: 'apiKey',
@@ -33,7 +33,8 @@ const tags = [
   { name: 'voices', description: 'Voices that read.' },
   { name: 'audio', description: 'Audio of a book, its segments and its lists.' },
   { name: 'progress', description: 'Where listeners are.' },
-  { name: 'operations', description: 'Health, metrics and this description.' }
+  { name: 'operations', description: 'Health, metrics and this description.' },
+  { name: 'admin', description: 'What is cached, for the operator. Only there when ADMIN_TOKEN is set.' }
 ]
 
 /** Names of the components as they are in the code; @fastify/swagger would call them def-0, def-1. */

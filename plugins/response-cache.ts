@@ -6,11 +6,12 @@ import type {
   onSendHookHandler
 } from 'fastify'
 import fp from 'fastify-plugin'
-import type { CacheRead } from '../src/cache/cache-tier.js'
+import type { CacheRead } from '../src/cache/cache-read.js'
 import type { CacheKey } from '../src/cache/keys.js'
 import type { TtsCache } from '../src/cache/cache.js'
+import { acceptsGzip } from '../src/http/accept-encoding.js'
 import { cacheStatus } from '../src/http/cache-status.js'
-import { matchesEtag } from '../src/http/etag.js'
+import { gzipEtag, matchesEtag } from '../src/http/etag.js'
 
 /** A request before its validation: whatever stands in the URL, as strings. */
 export interface RawRequest {
@@ -21,8 +22,9 @@ export interface RawRequest {
 /** What a route says of its cached answers. */
 export interface RouteCache {
   /**
-   * Asked only where no key of the query is given twice. The key of the answer, or null when the path and the query do not tell it alone (an alias, an absent voice) or are
-   * not valid: then the request goes on to its validation and handler. Pure.
+   * The key of the answer, or null when the path and the query do not tell it alone (an alias, an absent voice) or are
+   * not valid: then the request goes on to its validation and handler. Pure. Asked only where no key of the query is
+   * given twice.
    */
   key: (request: RawRequest) => CacheKey | null
   /**
@@ -37,9 +39,7 @@ declare module 'fastify' {
     cache?: RouteCache
   }
   interface FastifyReply {
-    /** What the answer was read from; null for answers that are not cached. */
-    cacheRead: CacheRead | null
-    /** Answers with what the cache has read. */
+    /** Answers with what the cache has read: 304, its gzip or its plain bytes, with the headers of a cached answer. */
     sendCached(read: CacheRead): FastifyReply
   }
 }
@@ -47,57 +47,66 @@ declare module 'fastify' {
 /** Answers cached routes before their validation, and gives hits and misses the same bytes and headers. */
 export default fp(
   async app => {
-    app.decorateReply('cacheRead', null)
-    app.decorateReply('sendCached', sendCached)
+    app.decorateReply('sendCached', answerWriter(app.ttsCache))
     app.addHook('onRoute', route => {
       const cache = route.config?.cache
       if (!cache) return
       route.onRequest = [...listOf(route.onRequest), answerHits(app.ttsCache, cache)]
-      route.onSend = [...listOf(route.onSend), completeAnswer]
+      route.onSend = [...listOf(route.onSend), completeNotModified]
       if (cache.beside) route.onResponse = [...listOf(route.onResponse), startBeside(cache.beside)]
     })
   },
   { name: 'response-cache', fastify: '5.x', dependencies: ['tts-cache'] }
 )
 
-function sendCached(this: FastifyReply, read: CacheRead): FastifyReply {
-  this.cacheRead = read
-  return this.header('content-type', 'application/json; charset=utf-8').send(read.body)
+/** The one place that gives a cached answer its form: 304, the gzip as it is stored, or the plain bytes. */
+function answerWriter(cache: TtsCache): FastifyReply['sendCached'] {
+  return function (this: FastifyReply, read: CacheRead): FastifyReply {
+    const { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding } = this.request.headers
+    const { gzip, etag } = read.answer
+    const zipped = gzip !== null && acceptsGzip(acceptEncoding)
+    const unchanged = ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, etag)
+    if (!unchanged) this.header('content-type', 'application/json; charset=utf-8')
+    const vary = this.getHeader('vary')
+    this.headers({
+      etag: zipped ? gzipEtag(etag) : etag,
+      // Kept by clients but asked for again, so that an invalidation is seen by every one of them.
+      'cache-control': 'public, no-cache',
+      vary: vary === undefined ? 'accept-encoding' : `${String(vary)}, accept-encoding`,
+      'cache-status': cacheStatus(read)
+    })
+    if (unchanged) return this.code(304).send('')
+    return zipped ? this.header('content-encoding', 'gzip').send(gzip) : this.send(cache.plain(read))
+  }
 }
 
-/** Gives hits and misses their headers in one place; 304 when the client has the answer already. */
-const completeAnswer: onSendHookHandler = (request, reply, payload, done) => {
-  const read = reply.cacheRead
-  if (!read) {
-    done()
-    return
-  }
-  const vary = reply.getHeader('vary')
-  reply.header('etag', read.etag)
-  // Kept by clients but asked for again, so that an invalidation is seen by every one of them.
-  reply.header('cache-control', 'public, no-cache')
-  reply.header('vary', vary === undefined ? 'accept-encoding' : `${String(vary)}, accept-encoding`)
-  reply.header('cache-status', cacheStatus(read))
-  if (!matchesEtag(request.headers['if-none-match'], read.etag)) {
+/** Takes from a 304 what describes a body; the HEAD routes of the framework have added its length by now. */
+const completeNotModified: onSendHookHandler = (_request, reply, payload, done) => {
+  if (reply.statusCode !== 304) {
     done(null, payload)
     return
   }
-  reply.code(304).removeHeader('content-type').removeHeader('content-length')
+  reply.removeHeader('content-type').removeHeader('content-length')
   done(null, null)
 }
 
-/** With a callback, so that a hit in memory waits for no turn of the event loop. */
+/** With callbacks, so that a hit in memory waits for no turn of the event loop. */
 function answerHits(cache: TtsCache, route: RouteCache): onRequestHookHandler {
   return (request, reply, done) => {
-    const { params, query } = request as RawRequest
-    // A key given twice is refused by the validation, on what would be a hit, too.
-    const isPlain = Object.values(query).every(value => typeof value === 'string')
-    const key = isPlain ? route.key({ params, query }) : null
-    const read = key && cache.peek(key)
+    const key = keyOf(request as RawRequest, route)
+    const read = cache.peek(key)
     if (!read) done()
-    else if (read instanceof Promise) void read.then(found => (found ? void reply.sendCached(found) : done()))
-    else reply.sendCached(read)
+    else if (read instanceof Promise) {
+      // What fails here would leave the request without an answer.
+      read.then(found => (found ? void reply.sendCached(found) : done())).catch((error: unknown) => reply.send(error))
+    } else reply.sendCached(read)
   }
+}
+
+function keyOf({ params, query }: RawRequest, route: RouteCache): CacheKey | null {
+  // A key given twice is refused by the validation, on what would be a hit, too.
+  for (const name in query) if (typeof query[name] !== 'string') return null
+  return route.key({ params, query })
 }
 
 function startBeside(beside: NonNullable<RouteCache['beside']>): onResponseAsyncHookHandler {

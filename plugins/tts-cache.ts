@@ -14,8 +14,9 @@ export default fp(
     const cache = new TtsCache({
       // An application around us may have a `redis` of its own.
       redis: config.redis.kind === 'off' ? null : app.redis,
-      redisAsked: config.redis.kind === 'standalone' && config.redis.asked,
-      memoryBytes: config.cacheMemoryBytes,
+      redisAsked: config.redis.kind !== 'off' && config.redis.asked,
+      // The other half of the memory is for audio.
+      memoryBytes: Math.ceil(config.cacheMemoryBytes / 2),
       publicUrl: app.publicUrl,
       databaseId: db.id,
       voiceIds: async () => (await db.voices.list()).map(voice => voice.id),

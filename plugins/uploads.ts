@@ -51,19 +51,10 @@ async function readForm(request: FastifyRequest, maxTextBytes: number): Promise<
   return { ...body, texto: text }
 }
 
-/** A form is parsed by whoever reads it: a route that does not would take it for no body at all. */
-async function refuseForm(request: FastifyRequest): Promise<void> {
-  if (request.isMultipart()) throw new UnsupportedMediaTypeError('multipart forms')
-}
-
 export default fp(
   async app => {
     // An application around us that reads forms itself hands its parser down: a second one is refused.
     if (!app.hasRequestDecorator('parts')) await app.register(multipart)
-    app.addHook('onRoute', route => {
-      const hooks = [route.preValidation ?? []].flat()
-      if (!hooks.includes(app.readBookForm)) route.preValidation = [refuseForm, ...hooks]
-    })
     app.decorate('readBookForm', async request => {
       if (!request.isMultipart()) return
       try {

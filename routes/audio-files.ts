@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { AudioNotFoundError, RangeNotSatisfiableError } from '../src/errors.js'
-import { chooseRange, ifRangeHolds } from '../src/http/range.js'
-import { matchesEtag } from '../src/http/etag.js'
+import { answerBytes, type ByteAnswer } from '../src/http/byte-answer.js'
+import { parseAudioFile } from '../src/ids.js'
 import { AudioFile, NoQuery } from '../src/schemas/parameters.js'
 import { problems } from '../src/schemas/problem.js'
 
-/** Content-addressed: the bytes under a name never change. */
-const IMMUTABLE = 'public, max-age=31536000, immutable'
+type OpenAudio = NonNullable<Awaited<ReturnType<FastifyInstance['audio']['library']['open']>>>
 
 const audio = (description: string) => ({
   description,
@@ -15,9 +15,22 @@ const audio = (description: string) => ({
 })
 
 export default (async app => {
+  const { library } = app.audio
+
+  /** With a callback, so that an audio in memory waits for no turn of the event loop. */
+  const answerHot: onRequestHookHandler = (request, reply, done) => {
+    const { params, query } = request as { params: { file: string }; query: Record<string, unknown> }
+    const recipe = parseAudioFile(params.file)
+    // A key given twice is refused by the validation, on what would be a hit, too.
+    const hot = recipe && Object.values(query).every(value => typeof value === 'string') && library.peek(recipe)
+    if (hot) send(reply, hot, decide(request, hot))
+    else done()
+  }
+
   app.get(
     '/audio/:file',
     {
+      onRequest: answerHot,
       schema: {
         operationId: 'getAudio',
         tags: ['audio'],
@@ -34,31 +47,23 @@ export default (async app => {
       }
     },
     async (request, reply) => {
-      const recipe = request.params.file.slice(0, -'.mp3'.length)
-      const file = await app.audio.library.open(recipe, request.method === 'GET')
+      const recipe = parseAudioFile(request.params.file)
+      const file = recipe && (await library.open(recipe, request.method === 'GET'))
       if (!file) throw new AudioNotFoundError(request.params.file)
-      const etag = `"${file.sha256}"`
-      reply.headers({ etag, 'cache-control': IMMUTABLE, 'accept-ranges': 'bytes' })
-      const { range, 'if-none-match': ifNoneMatch } = request.headers
-      const isHead = request.method === 'HEAD'
-      if (matchesEtag(ifNoneMatch, etag)) {
-        await file.close()
-        return reply.code(304).send(isHead ? Readable.from([]) : undefined)
-      }
-      const isRange = !isHead && ifRangeHolds(request.headers['if-range']?.toString(), etag)
-      const chosen = chooseRange(isRange ? range : undefined, file.bytes)
-      if (chosen.kind === 'unsatisfiable') {
-        await file.close()
-        reply.header('content-range', `bytes */${file.bytes}`)
-        throw new RangeNotSatisfiableError(file.bytes)
-      }
-      const { start, end } = chosen.kind === 'part' ? chosen : { start: 0, end: file.bytes - 1 }
-      if (chosen.kind === 'part') reply.code(206).header('content-range', `bytes ${start}-${end}/${file.bytes}`)
-      reply.type('audio/mpeg').header('content-length', end - start + 1)
-      if (!isHead) return reply.send(file.stream(start, end))
-      await file.close()
-      // A stream leaves content-length as it is: the HEAD routes of Fastify put that of the payload there.
-      return reply.send(Readable.from([]))
+      const answer = decide(request, file)
+      if (!answer.part) await file.close()
+      return send(reply, file, answer)
     }
   )
 }) satisfies FastifyPluginAsyncTypebox
+
+const decide = (request: FastifyRequest, { sha256, bytes }: OpenAudio): ByteAnswer =>
+  answerBytes(request, `"${sha256}"`, bytes)
+
+function send(reply: FastifyReply, file: OpenAudio, { status, headers, part }: ByteAnswer): FastifyReply {
+  reply.code(status).headers(headers)
+  if (part) return reply.send(file.content?.subarray(part.start, part.end + 1) ?? file.stream(part.start, part.end))
+  if (status === 416) return reply.send(new RangeNotSatisfiableError(file.bytes))
+  // A stream leaves content-length as it is: the HEAD routes of Fastify put that of the payload there.
+  return reply.send(reply.request.method === 'HEAD' ? Readable.from([]) : undefined)
+}

@@ -33,7 +33,7 @@ function isValidQuery(query: Record<string, unknown>): boolean {
 }
 
 export default (async app => {
-  const { playback, lookahead } = app.audio
+  const { catalogue, playback, lookahead } = app.audio
 
   /** What `autoGenerate` asks for, started beside the list; a full queue is not the list's business. */
   const startGeneration = async (request: FastifyRequest): Promise<void> => {
@@ -42,8 +42,8 @@ export default (async app => {
     const { autoGenerate, from, voiceId } = request.query as RawListQuery
     const count = parseAutoGenerate(autoGenerate)
     if (!count) return
-    const book = await playback.book(id)
-    const voice = await playback.voice(book.language, voiceId)
+    const book = await catalogue.book(id)
+    const voice = await catalogue.voice(book.language, voiceId)
     const start = from === undefined ? await positionOf(request, book.documentId) : Number(from)
     lookahead.add({ bookId: book.id, voice, from: start, count })
   }
@@ -78,11 +78,10 @@ export default (async app => {
       }
     },
     async (request, reply) => {
-      const book = await playback.book(request.params.id)
-      const voice = await playback.voice(book.language, request.query.voiceId)
+      const book = await catalogue.book(request.params.id)
+      const voice = await catalogue.voice(book.language, request.query.voiceId)
       const read = await app.ttsCache.read(app.ttsCache.keys.bookAudios(book.id, voice.id), async () => {
-        // Read again: the book above may be older than the invalidation that this load answers to.
-        const current = await playback.book(book.id)
+        const current = await catalogue.present(book.id)
         const segments = await app.db.segments.withAudio(book.id, voice.id)
         return { value: toBookAudios(current, segments, app.publicUrl), cacheable: current.state === 'ready' }
       })
@@ -115,8 +114,8 @@ export default (async app => {
     },
     async (request, reply) => {
       const { voiceId, nextCount = DEFAULT_NEXT_COUNT } = request.body as Static<typeof QuickStart>
-      const book = await playback.book(request.params.id)
-      const voice = await playback.voice(book.language, voiceId)
+      const book = await catalogue.present(request.params.id)
+      const voice = await catalogue.voice(book.language, voiceId)
       const number = 0
       const audio = await playback.audio({ book, voice, number }, QUICK_START_MS).catch(lateness)
       const queued = lookahead.add({ bookId: book.id, voice, from: number + 1, count: nextCount })

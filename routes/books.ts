@@ -1,6 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
 import { BookNotFoundError } from '../src/errors.js'
-import { DEFAULT_LANGUAGE, toBook, toSegment, type BookChanges, type NewBook } from '../src/schemas/books.js'
+import { toBook, toSegment, type BookChanges } from '../src/schemas/books.js'
 import { BookId, JSON_BODY_LIMIT, Limit, NoQuery, Query } from '../src/schemas/parameters.js'
 import { NotModified, problems } from '../src/schemas/problem.js'
 
@@ -9,38 +9,6 @@ const After = (description: string) => Type.Optional(Type.Integer({ minimum: 0, 
 const security = [{ bearerAuth: [] }, {}]
 
 export default (async app => {
-  app.post(
-    '/libros',
-    {
-      bodyLimit: 2 * app.config.maxTextBytes + JSON_BODY_LIMIT,
-      onRequest: app.requireWriteToken,
-      preValidation: app.readBookForm,
-      schema: {
-        operationId: 'createBook',
-        tags: ['books'],
-        summary: 'Import a book',
-        description:
-          'As JSON, or as multipart/form-data with the text as one .txt file in UTF-8 named `archivo`. A short text is ' +
-          '`listo` in the answer; a long one is imported behind it: ask for the book until its `estado` is `listo`.',
-        security,
-        querystring: NoQuery,
-        body: Type.Ref('NewBook'),
-        response: { 201: Type.Ref('Book'), ...problems(401, 413, 415, 422) }
-      }
-    },
-    async (request, reply) => {
-      const { titulo, autor, idioma, descripcion, texto } = request.body as NewBook
-      const input = {
-        title: titulo.trim(),
-        author: autor ?? null,
-        language: idioma ?? DEFAULT_LANGUAGE,
-        description: descripcion ?? null
-      }
-      const book = await app.books.create(input, texto)
-      return reply.code(201).header('location', `${app.publicUrl}/libros/${book.id}`).send(toBook(book))
-    }
-  )
-
   app.get(
     '/libros',
     {
@@ -76,7 +44,7 @@ export default (async app => {
     async (request, reply) => {
       const { id } = request.params
       const read = await app.ttsCache.read(app.ttsCache.keys.book(id), async () => {
-        const book = await app.audio.playback.book(id)
+        const book = await app.audio.catalogue.present(id)
         return { value: toBook(book), cacheable: book.state === 'ready' }
       })
       return reply.sendCached(read)
@@ -149,7 +117,7 @@ export default (async app => {
     },
     async request => {
       const { limit, after = -1 } = request.query
-      const { id } = await app.audio.playback.book(request.params.id)
+      const { id } = await app.audio.catalogue.present(request.params.id)
       const segments = await app.db.segments.list(id, { after, limit })
       return { segmentos: segments.map(toSegment), next: nextPage(segments.length, limit, segments.at(-1)?.number) }
     }

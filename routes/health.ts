@@ -30,7 +30,7 @@ export default (async app => {
       timestamp: new Date().toISOString(),
       checks: {
         redis_cache: redis,
-        memory_cache: app.ttsCache.memoryStatus(),
+        memory_cache: memoryUse(app.ttsCache.memoryStatus(), app.audioStore.stats()),
         postgres: { connected, mode: app.config.databaseUrl === null ? 'embedded' : 'external' },
         progress: app.progress.status(),
         speech: { engine: app.speech.engine.name, version: app.speech.engine.version },
@@ -94,3 +94,16 @@ export default (async app => {
     }
   )
 }) satisfies FastifyPluginAsyncTypebox
+
+interface MemoryUse {
+  entries: number
+  bytes: number
+  maxBytes: number
+}
+
+/** Answers and audio together: CACHE_MEMORY_MB bounds both. */
+const memoryUse = (answers: MemoryUse, audio: MemoryUse): MemoryUse => ({
+  entries: answers.entries + audio.entries,
+  bytes: answers.bytes + audio.bytes,
+  maxBytes: answers.maxBytes + audio.maxBytes
+})

@@ -13,22 +13,30 @@ interface Wanted {
 const Params = Type.Object({ documentId: DocumentRef, voiceId: VoiceId, segmentNum: SegmentNumber })
 
 export default (async app => {
-  const { playback } = app.audio
+  const { catalogue, playback } = app.audio
 
   /** The audio's place, from the cache or, made when it is missing, from the database. */
-  const find = async ({ document, voiceId, number }: Wanted) => {
-    // Null for an alias: without its book nobody knows which key is meant.
+  const find = async (wanted: Wanted) => {
+    const key = await keyOf(wanted)
+    const load = async () => ({ value: toSegmentAudioInfo(await audioOf(wanted), app.publicUrl) })
+    const read = await app.ttsCache.read(key, load)
+    // Making the audio has invalidated what was being loaded: now that it is there, it can be kept.
+    return read.hit || read.stored ? read : app.ttsCache.read(key, load).catch(() => read)
+  }
+
+  const keyOf = async ({ document, voiceId, number }: Wanted) => {
     const direct = app.ttsCache.keys.audio(document, voiceId, number)
-    const cached = direct && (await app.ttsCache.peek(direct))
-    if (cached) return cached
-    const book = await playback.book(document)
-    const voice = await playback.voice(book.language, voiceId)
-    const key = app.ttsCache.keys.audio(book.documentId, voice.id, number)
-    const known = key !== direct && key && (await app.ttsCache.peek(key))
-    if (known) return known
-    const load = () => playback.audio({ book, voice, number }, app.config.waitMs)
-    await load()
-    return app.ttsCache.read(key, async () => ({ value: toSegmentAudioInfo(await load(), app.publicUrl) }))
+    if (direct) return direct
+    // An alias: without its book nobody knows which key is meant.
+    const book = await catalogue.book(document)
+    const voice = await catalogue.voice(book.language, voiceId)
+    return app.ttsCache.keys.audio(book.documentId, voice.id, number)
+  }
+
+  const audioOf = async ({ document, voiceId, number }: Wanted) => {
+    const book = await catalogue.present(document)
+    const voice = await catalogue.voice(book.language, voiceId)
+    return playback.audio({ book, voice, number }, app.config.waitMs)
   }
 
   app.get(
@@ -83,8 +91,8 @@ export default (async app => {
       const { doc, libro, voice, segment } = request.query
       const document = doc ?? libro
       if (document === undefined) throw new ValidationFailedError('Name the book: add doc= or libro= to the query.')
-      const { body } = await find({ document, voiceId: voice, number: segment })
-      const { audioUrl } = JSON.parse(body) as { audioUrl: string }
+      const read = await find({ document, voiceId: voice, number: segment })
+      const { audioUrl } = JSON.parse(read.body) as { audioUrl: string }
       return reply.header('cache-control', 'no-store').redirect(audioUrl, 302)
     }
   )

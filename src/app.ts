@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import admin from '../plugins/admin.js'
 import audio from '../plugins/audio.js'
 import audioStore from '../plugins/audio-store.js'
 import books from '../plugins/books.js'
@@ -15,8 +16,10 @@ import responseCache from '../plugins/response-cache.js'
 import speech from '../plugins/speech.js'
 import ttsCachePlugin from '../plugins/tts-cache.js'
 import uploads from '../plugins/uploads.js'
+import adminRoutes from '../routes/admin.js'
 import audioFileRoutes from '../routes/audio-files.js'
 import bookAudioRoutes from '../routes/book-audio.js'
+import bookImportRoutes from '../routes/book-import.js'
 import bookRoutes from '../routes/books.js'
 import healthRoutes from '../routes/health.js'
 import metricsRoutes from '../routes/metrics.js'
@@ -24,11 +27,20 @@ import openapiRoutes from '../routes/openapi.js'
 import playbackRoutes from '../routes/playback.js'
 import progressRoutes from '../routes/progress.js'
 import voiceRoutes from '../routes/voices.js'
+import type { TtsCache } from './cache/cache.js'
 import { readConfig, type Config } from './config.js'
 import { createServer } from './http/server.js'
 import type { SpeechEngine } from './speech/engine.js'
 
-export { readConfig, type Config }
+export type { CacheRead } from './cache/cache-read.js'
+export { readConfig, type Config, type TtsCache }
+
+// For applications that register the service: of all its decorators theirs is this one.
+declare module 'fastify' {
+  interface FastifyInstance {
+    ttsCache: TtsCache
+  }
+}
 
 export interface ServiceOptions {
   config: Config
@@ -46,7 +58,6 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(problems)
   await app.register(openapi)
   await app.register(identity)
-  await app.register(uploads)
   await app.register(db)
   await app.register(redis)
   await app.register(audioStore)
@@ -57,8 +68,14 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(audio)
   await app.register(progress)
   await app.register(metrics)
+  await app.register(admin)
 
   await app.register(voiceRoutes)
+  // Apart from the rest: the parser of forms puts two promises and a listener in the way of every request in its scope.
+  await app.register(async scope => {
+    await scope.register(uploads)
+    await scope.register(bookImportRoutes)
+  })
   await app.register(bookRoutes)
   await app.register(bookAudioRoutes)
   await app.register(playbackRoutes)
@@ -66,6 +83,7 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(progressRoutes)
   await app.register(healthRoutes)
   await app.register(metricsRoutes)
+  await app.register(adminRoutes)
   await app.register(openapiRoutes)
 }
 

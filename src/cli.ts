@@ -1,12 +1,15 @@
 #!/usr/bin/env node
-import type { Command } from './cli/command.js'
+import { EXIT, type Command, type ExitCode } from './cli/command.js'
+import { del } from './cli/del.js'
 import { demo } from './cli/demo.js'
+import { flush } from './cli/flush.js'
+import { get } from './cli/get.js'
+import { keys } from './cli/keys.js'
+import { stats } from './cli/stats.js'
+import { warm } from './cli/warm.js'
 import { UsageError } from './errors.js'
 
-const COMMANDS = new Map<string, Command>([['demo', demo]])
-const DONE = 0
-const FAILED = 1
-const USAGE = 2
+const COMMANDS = new Map<string, Command>(Object.entries({ demo, stats, keys, get, del, flush, warm }))
 
 const usage = (): string =>
   ['Usage:', ...[...COMMANDS.values()].map(({ usage, summary }) => `  loom-tts-cache ${usage}\n      ${summary}`)].join(
@@ -20,22 +23,21 @@ function signalled(): AbortSignal {
   return controller.signal
 }
 
-async function main([name = '', ...args]: string[]): Promise<number> {
+async function main([name = '', ...args]: string[]): Promise<ExitCode> {
   if (['help', '--help', '-h'].includes(name)) {
     console.log(usage())
-    return DONE
+    return EXIT.done
   }
   const signal = signalled()
   try {
     const command = COMMANDS.get(name)
     if (!command) throw new UsageError(name === '' ? 'Which command?' : `There is no command ${name}.`)
-    await command.run(args, signal)
-    return DONE
+    return await command.run(args, signal)
   } catch (error) {
     console.error(signal.aborted ? 'Interrupted.' : error instanceof Error ? error.message : String(error))
-    if (!(error instanceof UsageError)) return FAILED
+    if (!(error instanceof UsageError)) return EXIT.failed
     console.error(usage())
-    return USAGE
+    return EXIT.usage
   }
 }
 

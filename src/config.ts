@@ -3,7 +3,11 @@ import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { jwtConfig, type JwtConfig } from './config/identity.js'
+import { NODES_PATTERN, redisConfig, type RedisConfig } from './config/redis.js'
 import { StartError } from './errors.js'
+
+export type { JwtConfig, RedisConfig }
 
 /** Raw environment: names and texts, e.g. `process.env`. */
 export type RawEnvironment = Readonly<Record<string, string | undefined>>
@@ -14,7 +18,12 @@ const integer = (fallback: number, minimum: number, maximum: number) =>
 const oneOf = (fallback: string, values: readonly string[]) =>
   Type.String({ pattern: `^(${values.join('|')})$`, default: fallback, description: values.join(', ') })
 const url = (pattern: string, description: string) => Type.String({ pattern, maxLength: 2048, description })
+const nodes = Type.Optional(
+  Type.String({ pattern: NODES_PATTERN, maxLength: 4096, description: 'host:port,host:port, IPv6 in brackets' })
+)
 const secret = <T extends TSchema>(schema: T) => ({ ...schema, secret: true })
+const token = () =>
+  Type.Optional(secret(Type.String({ pattern: '^[\\x21-\\x7e]{1,1024}$', description: 'visible ASCII' })))
 
 /**
  * The environment, one line a variable: type, default and what is allowed (contract §2). Empty values count as unset. A
@@ -33,6 +42,12 @@ export const Environment = Type.Object({
   REDIS_USERNAME: Type.Optional(Type.String({ maxLength: 256, description: 'a user name' })),
   REDIS_PASSWORD: Type.Optional(secret(Type.String({ maxLength: 1024, description: 'a password' }))),
   REDIS_TLS: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  REDIS_CLUSTER_NODES: nodes,
+  REDIS_SENTINELS: nodes,
+  REDIS_SENTINEL_NAME: Type.Optional(
+    Type.String({ pattern: '^[^\\s]{1,256}$', description: 'the name of the master' })
+  ),
+  REDIS_SENTINEL_PASSWORD: Type.Optional(secret(Type.String({ maxLength: 1024, description: 'a password' }))),
   CACHE_MEMORY_MB: integer(128, 0, 65536),
   MAX_TEXT_BYTES: integer(10_485_760, 1, 33_554_432),
   WAIT_MS: integer(7000, 0, 60_000),
@@ -40,7 +55,8 @@ export const Environment = Type.Object({
   AUDIO_STORE: oneOf('file', ['file']),
   PROGRESS_FLUSH_MS: integer(1000, 10, 60_000),
   PROGRESS_ACK: oneOf('redis', ['redis', 'postgres']),
-  WRITE_TOKEN: Type.Optional(secret(Type.String({ pattern: '^[\\x21-\\x7e]{1,1024}$', description: 'visible ASCII' }))),
+  WRITE_TOKEN: token(),
+  ADMIN_TOKEN: token(),
   JWT_SECRET: Type.Optional(secret(Type.String({ maxLength: 4096, description: 'a secret' }))),
   JWKS_URL: Type.Optional(url('^https?://\\S+$', 'http://... or https://...')),
   JWT_ISSUER: Type.Optional(Type.String({ maxLength: 1024, description: 'the issuer of tokens' })),
@@ -51,17 +67,12 @@ type Name = keyof Environment
 
 /** Variables of features that this version lacks: to accept them would promise a protection that is not there. */
 const UNSUPPORTED = [
-  'REDIS_CLUSTER_NODES',
-  'REDIS_SENTINELS',
-  'REDIS_SENTINEL_NAME',
-  'REDIS_SENTINEL_PASSWORD',
   'OPENAI_BASE_URL',
   'OPENAI_API_KEY',
   'OPENAI_SPEECH_MODEL',
   'S3_BUCKET',
   'S3_ENDPOINT',
   'S3_REGION',
-  'ADMIN_TOKEN',
   'ROLE'
 ]
 /** Values of known variables that name such a feature. */
@@ -69,25 +80,6 @@ const UNSUPPORTED_VALUES: Partial<Record<Name, RegExp>> = { SPEECH_ENGINE: /open
 
 /** Variables of other programs that show that a real database was meant and DATABASE_URL forgotten. */
 const OTHER_DATABASE = ['PGHOST', 'PGDATABASE', 'PGSERVICE', 'POSTGRES_HOST', 'POSTGRES_URL', 'POSTGRES_DB']
-
-/** Where Redis is; `asked` is false when nothing was configured and the default address is merely tried. */
-export type RedisConfig =
-  | { kind: 'off' }
-  | {
-      kind: 'standalone'
-      asked: boolean
-      host: string
-      port: number
-      username: string | null
-      password: string | null
-      tls: boolean
-      database: number
-    }
-
-/** How tokens are verified: by a shared secret (HS256), or by the public keys at an address. */
-export type JwtConfig = { issuer: string | null; audience: string | null } & (
-  { secret: string; jwksUrl: null } | { secret: null; jwksUrl: string }
-)
 
 /** The whole configuration, read once by `readConfig`; nothing below the entries looks at the environment. */
 export interface Config {
@@ -112,6 +104,8 @@ export interface Config {
   progressFlushMs: number
   progressAck: 'redis' | 'postgres'
   writeToken: string | null
+  /** Null: there are no admin routes. */
+  adminToken: string | null
   /** Null: listeners are who they say they are. */
   jwt: JwtConfig | null
 }
@@ -142,6 +136,7 @@ export function readConfig(env: RawEnvironment, cwd: string = process.cwd()): Co
     progressFlushMs: values.PROGRESS_FLUSH_MS,
     progressAck: values.PROGRESS_ACK === 'postgres' ? 'postgres' : 'redis',
     writeToken: values.WRITE_TOKEN ?? null,
+    adminToken: values.ADMIN_TOKEN ?? null,
     jwt: jwtConfig(values)
   }
 }
@@ -220,57 +215,5 @@ function refuseForgottenDatabase(values: Environment, raw: RawEnvironment): void
 function refuseUnknownAddress(values: Environment): void {
   if (values.PORT === 0 && values.PUBLIC_URL === undefined) {
     throw new StartError('PORT is 0 but PUBLIC_URL is not set; set PUBLIC_URL, or a port of your choice.')
-  }
-}
-
-function jwtConfig(values: Environment): JwtConfig | null {
-  const { JWT_SECRET: secret, JWKS_URL: jwksUrl, JWT_ISSUER: issuer = null, JWT_AUDIENCE: audience = null } = values
-  if (secret !== undefined && jwksUrl !== undefined) {
-    throw new StartError('JWT_SECRET and JWKS_URL are both set; keep one of them.')
-  }
-  if (secret !== undefined) return { secret, jwksUrl: null, issuer, audience }
-  if (jwksUrl !== undefined) {
-    if (!URL.canParse(jwksUrl)) throw new StartError(`JWKS_URL is "${jwksUrl}"; allowed: http://... or https://...`)
-    return { secret: null, jwksUrl, issuer, audience }
-  }
-  const lonely = issuer === null ? audience && 'JWT_AUDIENCE' : 'JWT_ISSUER'
-  if (lonely) throw new StartError(`${lonely} is set but neither JWT_SECRET nor JWKS_URL is, so no token is verified.`)
-  return null
-}
-
-function redisConfig(values: Environment): RedisConfig {
-  const parts = ['REDIS_HOST', 'REDIS_PORT', 'REDIS_USERNAME', 'REDIS_PASSWORD', 'REDIS_TLS'] as const
-  const part = parts.find(name => values[name] !== undefined)
-  if (values.REDIS_URL !== undefined) {
-    if (part) throw new StartError(`REDIS_URL and ${part} are both set; keep one of them.`)
-    return values.REDIS_URL === 'off' ? { kind: 'off' } : fromUrl(values.REDIS_URL)
-  }
-  return {
-    kind: 'standalone',
-    asked: part !== undefined,
-    host: values.REDIS_HOST ?? 'localhost',
-    port: values.REDIS_PORT ?? 6379,
-    username: values.REDIS_USERNAME ?? null,
-    password: values.REDIS_PASSWORD ?? null,
-    tls: values.REDIS_TLS ?? false,
-    database: 0
-  }
-}
-
-function fromUrl(text: string): RedisConfig {
-  const address = URL.canParse(text) && !/%(?![0-9a-f]{2})/i.test(text) ? new URL(text) : null
-  const database = address?.pathname.match(/^\/?(\d{0,5})$/)?.[1]
-  if (!address?.hostname || database === undefined) {
-    throw new StartError('REDIS_URL is "***"; allowed: redis://user:password@host:port/database, rediss://... or off.')
-  }
-  return {
-    kind: 'standalone',
-    asked: true,
-    host: address.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(address.port || 6379),
-    username: decodeURIComponent(address.username) || null,
-    password: decodeURIComponent(address.password) || null,
-    tls: address.protocol === 'rediss:',
-    database: Number(database)
   }
 }

@@ -17,9 +17,9 @@ export const isProblem = (error: Error): error is FastifyError & { statusCode: n
   'code' in error && 'statusCode' in error && codes.has(String(error.code))
 
 export const ValidationFailedError = problem<[string]>('VALIDATION_FAILED', '%s', 400)
-export const UnauthorizedError = problem(
+export const UnauthorizedError = problem<['write' | 'admin']>(
   'UNAUTHORIZED',
-  'Send "authorization: Bearer" with the write token of this service.',
+  'Send "authorization: Bearer" with the %s token of this service.',
   401
 )
 export const RouteNotFoundError = problem<[string]>(
@@ -45,6 +45,11 @@ export const SegmentNotFoundError = problem<[number]>(
 export const AudioNotFoundError = problem<[string]>(
   'AUDIO_NOT_FOUND',
   'No audio is stored as %s. Ask for the segment again: it is made when it is missing.',
+  404
+)
+export const KeyNotFoundError = problem<[string]>(
+  'KEY_NOT_FOUND',
+  'Nothing is cached under %s. GET /admin/cache/keys lists what is.',
   404
 )
 export const TextTooLargeError = problem<[number]>(
@@ -86,6 +91,11 @@ export const SpeechUnavailableError = problem(
 export const DatabaseUnavailableError = problem(
   'DATABASE_UNAVAILABLE',
   'The database does not answer. Ask again after retry-after seconds.',
+  503
+)
+export const RedisUnavailableError = problem<[ErrorOptions?]>(
+  'REDIS_UNAVAILABLE',
+  'Redis does not answer, or is not used because it holds the values of another database. Ask again after retry-after seconds.',
   503
 )
 export const StorageUnavailableError = problem(
@@ -139,3 +149,6 @@ export const TextFailedError = problem<[ErrorOptions?]>(
   'The text could not be processed. Send it again after retry-after seconds.',
   503
 )
+
+/** A Redis Cluster that answered too late, or out of another server than the one that was asked. Never sent to a client. */
+export const RedisAnswerError = createError<[string]>('REDIS_ANSWER', 'The Redis Cluster: %s.', 503)

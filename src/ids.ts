@@ -39,3 +39,7 @@ export const parseUserId = (value: unknown): string | null =>
 /** The voice id as it is (voice ids are case-sensitive), or null. */
 export const parseVoiceId = (value: unknown): string | null =>
   typeof value === 'string' && VOICE_ID.test(value) ? value : null
+
+/** The recipe that names an audio file, or null. */
+export const parseAudioFile = (value: unknown): string | null =>
+  typeof value === 'string' && AUDIO_FILE.test(value) ? value.slice(0, -'.mp3'.length) : null

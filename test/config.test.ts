@@ -34,6 +34,7 @@ t.test('defaults are those of the contract', async t => {
     progressFlushMs: 1000,
     progressAck: 'redis',
     writeToken: null,
+    adminToken: null,
     jwt: null
   })
 })
@@ -63,6 +64,45 @@ const redis: [Record<string, string>, object][] = [
   [
     { REDIS_HOST: 'localhost', REDIS_PORT: '6379', REDIS_PASSWORD: '' },
     { asked: true, password: null }
+  ],
+  [
+    {
+      REDIS_CLUSTER_NODES: 'a:7000, b.test:7001,[::1]:7002',
+      REDIS_USERNAME: 'u',
+      REDIS_PASSWORD: 'p',
+      REDIS_TLS: 'true'
+    },
+    {
+      ...{ kind: 'cluster', asked: true, username: 'u', password: 'p', tls: true },
+      nodes: [
+        { host: 'a', port: 7000 },
+        { host: 'b.test', port: 7001 },
+        { host: '::1', port: 7002 }
+      ]
+    }
+  ],
+  [
+    {
+      REDIS_SENTINELS: 's1:26379,s2:26380',
+      REDIS_SENTINEL_NAME: 'loom',
+      REDIS_SENTINEL_PASSWORD: 'x',
+      REDIS_PASSWORD: 'p'
+    },
+    {
+      ...{
+        kind: 'sentinel',
+        asked: true,
+        name: 'loom',
+        sentinelPassword: 'x',
+        password: 'p',
+        username: null,
+        tls: false
+      },
+      sentinels: [
+        { host: 's1', port: 26379 },
+        { host: 's2', port: 26380 }
+      ]
+    }
   ]
 ]
 for (const [env, expected] of redis) {
@@ -86,6 +126,24 @@ const refused: [Record<string, string>, RegExp][] = [
   [{ DATABASE_URL: 'mysql://secret@h/x' }, /^DATABASE_URL is "\*\*\*"; allowed: postgres:\/\//],
   [{ WRITE_TOKEN: 'two words' }, /^WRITE_TOKEN is "\*\*\*"/],
   [{ REDIS_URL: 'redis://h', REDIS_HOST: 'h' }, /^REDIS_URL and REDIS_HOST are both set/],
+  [{ REDIS_URL: 'redis://h', REDIS_TLS: 'true' }, /^REDIS_URL and REDIS_TLS are both set; keep one of them\.$/],
+  [{ REDIS_URL: 'redis://h', REDIS_CLUSTER_NODES: 'h:1' }, /^REDIS_CLUSTER_NODES and REDIS_URL are both set/],
+  [{ REDIS_HOST: 'h', REDIS_CLUSTER_NODES: 'h:1' }, /^REDIS_CLUSTER_NODES and REDIS_HOST are both set/],
+  [{ REDIS_PORT: '1', REDIS_SENTINELS: 'h:1', REDIS_SENTINEL_NAME: 'm' }, /^REDIS_SENTINELS and REDIS_PORT are both/],
+  [{ REDIS_CLUSTER_NODES: 'h:1', REDIS_SENTINELS: 'h:1' }, /^REDIS_SENTINELS and REDIS_CLUSTER_NODES are both set/],
+  [{ REDIS_SENTINELS: 'h:1' }, /^REDIS_SENTINELS is set but REDIS_SENTINEL_NAME is not; set it to the name of/],
+  [{ REDIS_SENTINEL_NAME: 'm' }, /^REDIS_SENTINEL_NAME is set but REDIS_SENTINELS is not; set both, or neither\.$/],
+  [{ REDIS_SENTINEL_PASSWORD: 'secret', REDIS_HOST: 'h' }, /^REDIS_SENTINEL_PASSWORD is set but REDIS_SENTINELS is/],
+  [{ REDIS_CLUSTER_NODES: 'h' }, /^REDIS_CLUSTER_NODES is "h"; allowed: host:port,host:port, IPv6 in brackets\.$/],
+  [{ REDIS_CLUSTER_NODES: 'h:1,' }, /^REDIS_CLUSTER_NODES is "h:1,"/],
+  [{ REDIS_CLUSTER_NODES: '::1:7000' }, /^REDIS_CLUSTER_NODES is "::1:7000"/],
+  [{ REDIS_CLUSTER_NODES: 'redis://h:1' }, /^REDIS_CLUSTER_NODES is/],
+  [
+    { REDIS_SENTINELS: 'h:0', REDIS_SENTINEL_NAME: 'm' },
+    /^REDIS_SENTINELS is "h:0"; allowed: ports from 1 to 65535\.$/
+  ],
+  [{ REDIS_SENTINELS: 'h:1', REDIS_SENTINEL_NAME: 'two words' }, /^REDIS_SENTINEL_NAME is "two words"/],
+  [{ ADMIN_TOKEN: 'secret token' }, /^ADMIN_TOKEN is "\*\*\*"; allowed: visible ASCII\.$/],
   [{ SPEECH_ENGINE: 'openai' }, /^SPEECH_ENGINE=openai is not supported by this version\.$/],
   [{ SPEECH_ENGINE: 'espeak,openai' }, /is not supported by this version\.$/],
   [{ SPEECH_ENGINE: 'festival' }, /^SPEECH_ENGINE is "festival"; allowed: espeak\.$/],
@@ -115,7 +173,7 @@ function messageOf(env: Record<string, string>): string {
   }
 }
 
-for (const name of ['REDIS_CLUSTER_NODES', 'REDIS_SENTINELS', 'ADMIN_TOKEN', 'ROLE']) {
+for (const name of ['OPENAI_API_KEY_FILE', 'S3_BUCKET', 'ROLE']) {
   t.test(`${name} belongs to a later version`, async t => {
     t.throws(() => read({ [name]: 'x' }), { message: `${name} is not supported by this version.` })
     t.doesNotThrow(() => read({ [name]: '' }))
@@ -126,6 +184,9 @@ t.test('a secret comes from a file, but not from two places', async t => {
   const file = path.join(folder, 'token')
   writeFileSync(file, 'from-a-file\n')
   t.equal(read({ WRITE_TOKEN_FILE: file }).writeToken, 'from-a-file')
+  t.equal(read({ ADMIN_TOKEN_FILE: file }).adminToken, 'from-a-file')
+  const sentinels = { REDIS_SENTINELS: 'h:1', REDIS_SENTINEL_NAME: 'm' }
+  t.match(read({ ...sentinels, REDIS_SENTINEL_PASSWORD_FILE: file }).redis, { sentinelPassword: 'from-a-file' })
   t.throws(() => read({ WRITE_TOKEN_FILE: file, WRITE_TOKEN: 'x' }), { message: /both set/ })
 })
 

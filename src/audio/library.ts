@@ -4,7 +4,8 @@ import type { TtsCache } from '../cache/cache.js'
 import type { Audio } from '../db/audios.js'
 import type { Database } from '../db/database.js'
 import { DatabaseUnavailableError } from '../errors.js'
-import type { AudioStore, OpenAudio } from '../storage/audio-store.js'
+import type { OpenAudio } from '../storage/audio-store.js'
+import type { HotStore } from '../storage/hot-store.js'
 import { PRIORITY, type AudioGenerator } from './generate.js'
 import { staleKeys } from './stale-keys.js'
 
@@ -13,7 +14,7 @@ const REMEMBERED = 50_000
 
 export interface LibraryOptions {
   db: Database
-  store: AudioStore
+  store: HotStore
   cache: TtsCache
   generator: AudioGenerator
   /** Longest wait for an audio that has to be made again. */
@@ -28,6 +29,12 @@ export class AudioLibrary {
 
   constructor(options: LibraryOptions) {
     this.#options = options
+  }
+
+  /** The audio if it is in memory and was compared with its row, else null: that tells nothing. */
+  peek(recipe: string): OpenAudio | null {
+    const audio = this.#options.store.peek(recipe)
+    return audio && audio.sha256 === this.#verified.get(recipe) ? audio : null
   }
 
   /**

@@ -45,7 +45,7 @@ export class Release {
     const book = await db.books.get(bookId)
     if (!book) return false
     lookahead.cancel(bookId)
-    const removed = await cache.invalidating(await this.#keysOf(book), () => db.books.remove(bookId))
+    const removed = await cache.invalidating(await this.keysOf(bookId, book), () => db.books.remove(bookId))
     if (!removed) return false
     await this.#tidy(removed.textHashes).catch((err: unknown) => {
       this.#options.log.error({ err, bookId }, 'the audio of a deleted book is not freed yet')
@@ -66,6 +66,18 @@ export class Release {
       freed += await this.#free(hashes)
     }
     return freed
+  }
+
+  /** The keys of all that is cached of a book. Of one that is not there only its metadata and its lists are known. */
+  async keysOf(bookId: number, book: Book | null): Promise<(CacheKey | null)[]> {
+    const { db } = this.#options
+    const keys = [cacheKeys.book(bookId)]
+    for (const voice of await db.voices.list()) keys.push(cacheKeys.bookAudios(bookId, voice.id))
+    for (let from = 0; book && from < book.totalSegments; from += SEGMENTS_AT_ONCE) {
+      const places = await db.segments.voiced(bookId, { from, to: from + SEGMENTS_AT_ONCE })
+      keys.push(...places.map(({ number, voiceId }) => cacheKeys.audio(book.documentId, voiceId, number)))
+    }
+    return keys
   }
 
   /** Ends the sweeps; resolves when the one under way has ended. */
@@ -91,17 +103,6 @@ export class Release {
     const { db, generator } = this.#options
     generator.cancel(await db.segments.unheld(textHashes))
     await this.#free(textHashes)
-  }
-
-  async #keysOf(book: Book): Promise<(CacheKey | null)[]> {
-    const { db } = this.#options
-    const keys = [cacheKeys.book(book.id)]
-    for (const voice of await db.voices.list()) keys.push(cacheKeys.bookAudios(book.id, voice.id))
-    for (let from = 0; from < book.totalSegments; from += SEGMENTS_AT_ONCE) {
-      const places = await db.segments.voiced(book.id, { from, to: from + SEGMENTS_AT_ONCE })
-      keys.push(...places.map(({ number, voiceId }) => cacheKeys.audio(book.documentId, voiceId, number)))
-    }
-    return keys
   }
 
   async #free(textHashes: readonly Buffer[]): Promise<number> {

@@ -67,7 +67,8 @@ export class Synthesis {
     )
     if (!audio) throw new FencedError()
     // A book with the same text that was imported while the audio was made has lists of its own by now.
-    await cache.invalidate(await staleKeys(db, spoken.textHash, voice.id))
+    const late = (await staleKeys(db, spoken.textHash, voice.id)).filter(key => !stale.includes(key))
+    if (late.length > 0) await cache.invalidate(late)
     return audio
   }
 

@@ -1,3 +1,4 @@
+import type { StaleReason } from './cache-read.js'
 import type { TierName } from './cache-tier.js'
 import type { FamilyName } from './keys.js'
 
@@ -14,6 +15,8 @@ export interface ReadStats {
   misses: number
   /** Hits of all reads, 0 to 1; 0 before the first read. */
   hitRatio: number
+  /** Copies that were served past their end; they count as hits in memory, too. */
+  stale: Readonly<Record<StaleReason, number>>
   families: Readonly<Record<FamilyName, Readonly<FamilyStats>>>
 }
 
@@ -26,9 +29,16 @@ export class ReadCounter {
     voices: { memory: 0, redis: 0, misses: 0 }
   }
 
+  readonly #stale: Record<StaleReason, number> = { refresh: 0, error: 0 }
+
   /** Counts a read that `tier` has answered; null is a miss. */
   count(family: FamilyName, tier: TierName | null): void {
     this.#families[family][tier ?? 'misses']++
+  }
+
+  /** Counts a copy that was served past its end. */
+  countStale(reason: StaleReason): void {
+    this.#stale[reason]++
   }
 
   read(): ReadStats {
@@ -39,6 +49,6 @@ export class ReadCounter {
       misses += family.misses
     }
     const hitRatio = hits === 0 ? 0 : hits / (hits + misses)
-    return { hits, misses, hitRatio, families: structuredClone(this.#families) }
+    return { hits, misses, hitRatio, stale: { ...this.#stale }, families: structuredClone(this.#families) }
   }
 }

@@ -1,29 +1,25 @@
 import type { CacheKey } from './keys.js'
 
-/** What goes on the wire: the exact JSON text and its strong etag, quotes included. */
+/**
+ * What goes on the wire, in the form in which it is kept: text below 1 KiB, which leaves the process in one write with
+ * its head; from there on its gzip, which Redis holds byte for byte, too.
+ */
 export interface Answer {
-  readonly body: string
+  /** JSON as UTF-8; null for a gzip that nobody has asked to have inflated yet. */
+  plain: string | Buffer | null
+  /** Null where the plain form is the one that is kept. */
+  readonly gzip: Buffer | null
+  /** Strong etag of the plain form, quotes included. */
   readonly etag: string
 }
 
 /** A stored answer. */
 export interface CacheEntry extends Answer {
-  /** End of the value's life on the cache's monotonic clock, milliseconds. */
+  /** End of the value's life on the cache's monotonic clock, whole milliseconds. */
   readonly expiresAt: number
 }
 
 export type TierName = 'memory' | 'redis'
-
-/** An answer and how it was come by. */
-export interface CacheRead extends Answer {
-  readonly hit: boolean
-  /** The tier that had it; null on a miss. */
-  readonly tier: TierName | null
-  /** What is left of its life in whole seconds; null where it has none. */
-  readonly ttlSeconds: number | null
-  /** Whether a miss was kept for the next reader. */
-  readonly stored: boolean
-}
 
 /** Role of a place that keeps answers. None of these throws: a failure is a miss, or false. */
 export interface CacheTier {

@@ -1,9 +1,17 @@
-import type { Redis } from 'ioredis'
+import { Cluster } from 'ioredis'
+import { DatabaseUnavailableError } from '../errors.js'
+import type { BreakerState, Direction } from './breaker.js'
+import type { CacheRead } from './cache-read.js'
 import { ReadCounter, type ReadStats } from './cache-stats.js'
-import type { CacheRead } from './cache-tier.js'
-import { cacheKeys, familyPrefixes, type CacheKey } from './keys.js'
-import { MemoryTier } from './memory-tier.js'
-import { ReadThrough, type Loader } from './read-through.js'
+import { ClusterTracking } from './cluster-tracking.js'
+import { plainForm } from './codec.js'
+import { EvictionWatch } from './eviction-watch.js'
+import { cacheKeys, familyPrefixes, type CacheKey, type FamilyName } from './keys.js'
+import type { Loader } from './loads.js'
+import type { MemoryView } from './memory-keys.js'
+import { MemoryTier, type MemoryUse } from './memory-tier.js'
+import { ReadThrough } from './read-through.js'
+import { modeOf, type RedisClient } from './redis-client.js'
 import { readRedisStatus, type RedisStatus } from './redis-status.js'
 import { RedisTier } from './redis-tier.js'
 import { DATABASE_KEY, type CacheLog } from './redis-trust.js'
@@ -12,7 +20,7 @@ import { RedisTracking } from './tracking.js'
 
 export interface TtsCacheOptions {
   /** Null: the memory tier serves alone. The client stays its owner's. */
-  redis: Redis | null
+  redis: RedisClient | null
   /** Whether a Redis was configured, as opposed to merely tried at the default address. */
   redisAsked: boolean
   /** Size of the memory tier; 0 turns it off. */
@@ -42,12 +50,17 @@ export interface CacheStats extends ReadStats {
   redisErrors: number
   /** Whether changes that others make in Redis are heard. */
   tracked: boolean
+  /** Null without a Redis. */
+  breakers: Record<Direction, BreakerState> | null
 }
+
+/** What the memory tier holds, by family. */
+export type MemoryUseByFamily = Readonly<Partial<Record<FamilyName, MemoryUse>>>
 
 /** The shared tier as the health route shows it; `connected` is true while Redis answers and is used. */
 export interface CacheStatus extends RedisStatus, Pick<ReadStats, 'hits' | 'misses' | 'hitRatio'> {
   /** `memory`: no Redis was asked for, and none is there. */
-  mode: 'standalone' | 'memory'
+  mode: 'standalone' | 'sentinel' | 'cluster' | 'memory'
   asked: boolean
 }
 
@@ -57,21 +70,24 @@ export class TtsCache {
   readonly keys = cacheKeys
   readonly #options: TtsCacheOptions
   readonly #memory: MemoryTier
+  readonly #tracked: TrackedMemory
   readonly #redis: RedisTier | null
-  readonly #tracking: RedisTracking | null
+  readonly #tracking: ClusterTracking | RedisTracking | null
+  readonly #eviction: EvictionWatch | null
   readonly #counter = new ReadCounter()
   readonly #reads: ReadThrough
 
   constructor(options: TtsCacheOptions) {
     const { redis: client, now = () => performance.now() } = options
     this.#options = options
-    const onTrusted = () => this.#reads.forgetAll()
+    const onTrusted = () => this.#reads.distrust()
     const redisUsable = () => this.#redis?.usable === true
     this.#redis = client ? new RedisTier({ ...options, client, now, onTrusted }) : null
     this.#tracking = client ? this.#track(client, now) : null
+    this.#eviction = client ? new EvictionWatch({ client, log: options.log }) : null
     this.#memory = new MemoryTier({ maxBytes: options.memoryBytes, now })
-    const memory = new TrackedMemory({ memory: this.#memory, tracking: this.#tracking, redisUsable, now })
-    this.#reads = new ReadThrough({ memory, redis: this.#redis, counter: this.#counter, now })
+    this.#tracked = new TrackedMemory({ memory: this.#memory, tracking: this.#tracking, redisUsable, now })
+    this.#reads = new ReadThrough({ memory: this.#tracked, redis: this.#redis, counter: this.#counter, now })
   }
 
   /** Resolves when it is known whether Redis can be used; before that, reads pass it by. */
@@ -80,8 +96,8 @@ export class TtsCache {
   }
 
   /** The answer if a tier has it: at once from memory, else with a promise from Redis. Never rejects. */
-  peek(key: CacheKey): CacheRead | undefined | Promise<CacheRead | undefined> {
-    return this.#reads.peek(key)
+  peek(key: CacheKey | null): CacheRead | undefined | Promise<CacheRead | undefined> {
+    return key === null ? undefined : this.#reads.peek(key)
   }
 
   /**
@@ -93,6 +109,17 @@ export class TtsCache {
   }
 
   /**
+   * The plain bytes of what was read. Those of a value that is kept as gzip are made for the first reader who takes no
+   * gzip, and are kept beside it from then on.
+   */
+  plain({ key, answer }: CacheRead): string | Buffer {
+    if (answer.plain !== null) return answer.plain
+    answer.plain = plainForm(answer)
+    if (key !== null) this.#tracked.recount(key, answer)
+    return answer.plain
+  }
+
+  /**
    * Runs a commit that changes what the keys hold. Before it, what is being made of the old state can no more be stored;
    * after it, also when it throws, the keys are dropped as by `invalidate`. A copy killed in between leaves a miss.
    */
@@ -100,10 +127,16 @@ export class TtsCache {
     const targets = keys.filter(key => key !== null)
     this.#reads.forget(targets)
     await this.#redis?.mark(targets)
+    let unknownEnd = false
     try {
       return await commit()
+    } catch (error) {
+      unknownEnd = error instanceof DatabaseUnavailableError
+      throw error
     } finally {
-      await this.invalidate(targets)
+      await this.#drop(targets)
+      // A database that is not heard of any more may still commit: the marker ends by itself, after the statement has.
+      if (unknownEnd) await this.#redis?.mark(targets)
     }
   }
 
@@ -113,11 +146,9 @@ export class TtsCache {
    */
   async invalidate(keys: readonly (CacheKey | null)[]): Promise<void> {
     const targets = keys.filter(key => key !== null)
-    this.#reads.forget(targets)
-    if (!this.#redis) return
-    await this.#redis.delete(targets)
-    // What was read from Redis before its deletion may have landed in memory since.
-    this.#reads.forget(targets)
+    // The deletion of a key that has just ended says nothing to other copies: they would take it for the end itself.
+    await this.#redis?.mark(targets)
+    await this.#drop(targets)
   }
 
   /** `invalidating` for a book: its metadata and its lists in every voice. */
@@ -151,8 +182,19 @@ export class TtsCache {
       ...this.#counter.read(),
       memory: this.memoryStatus(),
       redisErrors: this.#redis?.errors ?? 0,
-      tracked: this.#tracking?.armed === true
+      tracked: this.#tracking?.armed === true,
+      breakers: this.#redis?.breakers ?? null
     }
+  }
+
+  /** What an operator may look at. */
+  get memory(): MemoryView {
+    return this.#memory
+  }
+
+  /** Looks at every entry: for who asks now and then. */
+  memoryUse(): MemoryUseByFamily {
+    return this.#memory.use()
   }
 
   memoryStatus(): MemoryStatus {
@@ -164,7 +206,7 @@ export class TtsCache {
     const { redis, redisAsked: asked } = this.#options
     const status = await readRedisStatus(redis)
     const { hits, misses, hitRatio } = this.#counter.read()
-    const mode = redis && (asked || status.connected) ? 'standalone' : 'memory'
+    const mode = redis && (asked || status.connected) ? modeOf(redis) : 'memory'
     const connected = status.connected && this.#redis?.usable === true
     return { ...status, connected, mode, asked, hits, misses, hitRatio }
   }
@@ -172,17 +214,25 @@ export class TtsCache {
   /** Ends the timers and the tracking connection; the Redis client is closed by whoever made it. */
   close(): void {
     this.#tracking?.close()
+    this.#eviction?.close()
     this.#redis?.close()
     this.#reads.forgetAll()
   }
 
-  #track(client: Redis, now: () => number): RedisTracking {
-    return new RedisTracking({
-      client,
+  async #drop(keys: readonly CacheKey[]): Promise<void> {
+    this.#reads.forget(keys)
+    if (!this.#redis) return
+    await this.#redis.delete(keys)
+    // What was read from Redis before its deletion may have landed in memory since.
+    this.#reads.forget(keys)
+  }
+
+  #track(client: RedisClient, now: () => number): ClusterTracking | RedisTracking {
+    const listeners = {
       now,
       log: this.#options.log,
       prefixes: [...familyPrefixes, DATABASE_KEY],
-      onChanged: keys => {
+      onChanged: (keys: readonly string[]) => {
         this.#reads.changed(keys as CacheKey[])
         if (keys.includes(DATABASE_KEY)) this.#redis?.doubt()
       },
@@ -190,8 +240,10 @@ export class TtsCache {
         this.#reads.forgetAll()
         this.#redis?.doubt()
       },
-      onArmed: () => this.#reads.forgetAll()
-    })
+      onArmed: () => this.#reads.distrust()
+    }
+    if (client instanceof Cluster) return new ClusterTracking({ ...listeners, cluster: client })
+    return new RedisTracking({ ...listeners, client, open: options => client.duplicate(options) })
   }
 
   async #listsOf(bookId: number | string): Promise<(CacheKey | null)[]> {

@@ -1,22 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReadCounter } from './cache-stats.js'
-import type { CacheEntry, CacheRead, TierName } from './cache-tier.js'
-import { etagOf } from './codec.js'
+import { hitOf, type CacheRead, type StaleReason } from './cache-read.js'
+import type { CacheEntry, TierName } from './cache-tier.js'
 import { familyOf, type CacheKey } from './keys.js'
-import type { Claim, RedisTier } from './redis-tier.js'
-import { SingleFlight, type Flight } from './single-flight.js'
+import { Loads, type Loader } from './loads.js'
+import type { HeldEntry } from './memory-tier.js'
+import type { RedisTier } from './redis-tier.js'
+import { SingleFlight } from './single-flight.js'
 import type { TrackedMemory } from './tracked-memory.js'
-
-/** What a loader has made. */
-export interface Loaded {
-  /** Becomes the JSON body. */
-  value: unknown
-  /** False: answered but stored nowhere, e.g. a book whose import has not ended. */
-  cacheable?: boolean
-}
-
-/** Makes the value of a key that no tier has. Its errors reach the reader and cache nothing. */
-export type Loader = () => Promise<Loaded>
+import { UnknownIds } from './unknown-ids.js'
 
 export interface ReadThroughOptions {
   memory: TrackedMemory
@@ -26,21 +17,6 @@ export interface ReadThroughOptions {
   now: () => number
 }
 
-/** A loader that runs. */
-interface Loading {
-  flight: Flight
-  /** When it began, milliseconds: what it reads is not older. */
-  since: number
-  /** What stands at the key meanwhile; null without a part of Redis in it. */
-  lease: string | null
-}
-
-/** Pauses of one who meets the lease of another, milliseconds; then the value is loaded and not stored. */
-const LEASE_PAUSES = [20, 40, 80, 160]
-
-/** TTLs are up to this much shorter, so that keys made together do not end together. */
-const JITTER = 0.1
-
 /** Memory, then Redis, then the loader; what was invalidated on the way is answered but kept nowhere. */
 export class ReadThrough {
   readonly #memory: TrackedMemory
@@ -48,37 +24,38 @@ export class ReadThrough {
   readonly #counter: ReadCounter
   readonly #now: () => number
   readonly #fetches = new SingleFlight<CacheEntry | undefined>()
-  readonly #loads = new SingleFlight<CacheRead>()
-  readonly #loading = new Map<CacheKey, Loading>()
+  readonly #loads: Loads
+  readonly #unknown: UnknownIds
 
   constructor({ memory, redis, counter, now }: ReadThroughOptions) {
     this.#memory = memory
     this.#redis = redis
     this.#counter = counter
     this.#now = now
+    this.#unknown = new UnknownIds(now)
+    this.#loads = new Loads({ memory, redis, now, unknown: this.#unknown, fetch: key => this.#fetch(key) })
   }
 
   /** See `TtsCache.peek`. */
   peek(key: CacheKey): CacheRead | undefined | Promise<CacheRead | undefined> {
     const entry = this.#memory.get(key)
-    if (entry) return this.#countedHit(key, entry, 'memory')
-    if (!this.#redis?.usable) return undefined
-    return this.#fetch(key).then(found => found && this.#countedHit(key, found, 'redis'))
+    // One reader goes the whole way and makes the value anew; it does not wait for that either.
+    if (entry) return this.#isDue(key, entry) ? undefined : this.#hit(key, entry, 'memory')
+    if (!this.#redis?.usable) return this.#peekStale(key)
+    return this.#fetch(key).then(found => (found ? this.#hit(key, found, 'redis') : this.#peekStale(key)))
   }
 
   /** See `TtsCache.read`. */
   async read(key: CacheKey | null, loader: Loader): Promise<CacheRead> {
-    if (key === null) return miss((await loader()).value)
+    if (key === null) return this.#loads.unkept(loader)
     const entry = this.#memory.get(key)
-    if (entry) return this.#countedHit(key, entry, 'memory')
-    let tier: TierName | null = null
-    try {
-      const read = await this.#loads.run(key, flight => this.#load(key, loader, flight))
-      tier = read.tier
-      return read
-    } finally {
-      this.#counter.count(familyOf(key).name, tier)
+    if (entry) {
+      if (this.#isDue(key, entry)) this.#loads.refresh(key, entry, loader)
+      return this.#hit(key, entry, 'memory')
     }
+    this.#unknown.refuse(key)
+    if (!this.#memory.aging(key) || this.#loads.rests(key)) return this.#readNew(key, loader)
+    return (await this.#readAging(key, loader)) ?? this.#readNew(key, loader)
   }
 
   /** Drops the keys from memory, and lets nothing that is under way land there. */
@@ -86,38 +63,78 @@ export class ReadThrough {
     this.#fetches.detach(keys)
     this.#loads.detach(keys)
     this.#memory.delete(keys)
+    this.#unknown.forget(keys)
   }
 
   /**
-   * `forget` for keys of which it was heard that somebody has changed them. Our own leases come back like this, too:
-   * whoever loads under one goes on as long as it stands. Messages are merged on their way, so that they cannot be told
-   * apart otherwise.
+   * For keys of which it was heard that somebody has changed them, or that they have ended. Our own leases come back like
+   * this, too: whoever loads under one goes on as long as it stands. Messages are merged on their way, so that they
+   * cannot be told apart otherwise.
    */
   changed(keys: readonly CacheKey[]): void {
     this.#fetches.detach(keys)
-    this.#memory.delete(keys)
-    for (const key of keys) {
-      // A loader that has not begun yet will read what was changed.
-      const loading = this.#loading.get(key)
-      if (loading) void this.#detachUnlessHeld(key, loading)
-    }
+    this.#memory.changed(keys, key => this.#loads.mayHoldLease(key))
+    this.#loads.changed(keys)
+    this.#unknown.heard(keys)
+  }
+
+  /** Changes may have gone unheard: what is held serves as a last resort only, and what is under way lands nowhere. */
+  distrust(): void {
+    this.#detachAll()
+    this.#memory.distrust()
   }
 
   /** `forget` for every key. */
   forgetAll(): void {
-    this.#fetches.detachAll()
-    this.#loads.detachAll()
+    this.#detachAll()
     this.#memory.clear()
   }
 
-  #countedHit(key: CacheKey, entry: CacheEntry, tier: TierName): CacheRead {
-    this.#counter.count(familyOf(key).name, tier)
-    return this.#hit(entry, tier)
+  #detachAll(): void {
+    this.#fetches.detachAll()
+    this.#loads.detachAll()
+    this.#unknown.clear()
   }
 
-  #hit({ body, etag, expiresAt }: CacheEntry, tier: TierName): CacheRead {
-    const ttlSeconds = Math.max(0, Math.floor((expiresAt - this.#now()) / 1000))
-    return { body, etag, hit: true, tier, ttlSeconds, stored: false }
+  #isDue(key: CacheKey, { refreshAt }: HeldEntry): boolean {
+    return this.#now() >= refreshAt && !this.#loads.has(key) && !this.#loads.rests(key)
+  }
+
+  /** A copy past its end, for all but the one reader that makes the value anew. */
+  #peekStale(key: CacheKey): CacheRead | undefined {
+    const rests = this.#loads.rests(key)
+    if (!rests && !this.#loads.has(key)) return undefined
+    const copy = rests ? this.#memory.lastResort(key) : this.#memory.aging(key)
+    return copy && this.#stale(key, copy, rests ? 'error' : 'refresh')
+  }
+
+  /** A copy that ended a moment ago serves at once, unless Redis has a newer value; the new one is made behind it. */
+  async #readAging(key: CacheKey, loader: Loader): Promise<CacheRead | undefined> {
+    const found = this.#redis?.usable ? await this.#fetch(key) : undefined
+    if (found) return this.#hit(key, found, 'redis')
+    // Asked again: it may have been invalidated while Redis was asked.
+    const copy = this.#memory.aging(key)
+    if (!copy) return undefined
+    this.#loads.start(key, loader)
+    return this.#stale(key, copy, 'refresh')
+  }
+
+  async #readNew(key: CacheKey, loader: Loader): Promise<CacheRead> {
+    const family = familyOf(key).name
+    if (this.#loads.rests(key)) {
+      const copy = this.#memory.lastResort(key)
+      if (copy) return this.#stale(key, copy, 'error')
+    }
+    try {
+      const read = await this.#loads.run(key, loader)
+      this.#counter.count(family, read.tier)
+      return read
+    } catch (error) {
+      const copy = this.#loads.failed(key, error) && this.#memory.lastResort(key)
+      if (copy) return this.#stale(key, copy, 'error')
+      this.#counter.count(family, null)
+      throw error
+    }
   }
 
   /** Reads Redis once for all who ask, and keeps what was there unless it was invalidated meanwhile. */
@@ -129,59 +146,14 @@ export class ReadThrough {
     })
   }
 
-  async #load(key: CacheKey, loader: Loader, flight: Flight): Promise<CacheRead> {
-    const claim = await this.#claim(key)
-    if (claim.kind === 'found') return this.#hit(claim.entry, 'redis')
-    const loading = { flight, since: this.#now(), lease: claim.kind === 'owned' ? claim.lease : null }
-    if (!flight.detached) this.#loading.set(key, loading)
-    let stored = false
-    try {
-      const { value, cacheable = true } = await loader()
-      const answer = miss(value)
-      if (cacheable && claim.kind !== 'foreign' && !flight.detached) stored = await this.#store(key, answer, loading)
-      return { ...answer, stored }
-    } finally {
-      if (this.#loading.get(key) === loading) this.#loading.delete(key)
-      if (loading.lease !== null && !stored) void this.#redis?.release(key, loading.lease)
-    }
+  #hit(key: CacheKey, entry: CacheEntry, tier: TierName): CacheRead {
+    this.#counter.count(familyOf(key).name, tier)
+    return hitOf(entry, this.#now(), { key, tier, stale: null })
   }
 
-  async #detachUnlessHeld(key: CacheKey, loading: Loading): Promise<void> {
-    const held = loading.lease !== null && (await this.#redis?.holds(key, loading.lease))
-    // By now it may have ended, and another one may run.
-    if (!held && this.#loading.get(key) === loading) this.#loads.detach([key])
+  #stale(key: CacheKey, copy: HeldEntry, stale: StaleReason): CacheRead {
+    this.#counter.count(familyOf(key).name, 'memory')
+    this.#counter.countStale(stale)
+    return hitOf(copy, this.#now(), { key, tier: 'memory', stale })
   }
-
-  /** The right to fill the key in Redis; waits shortly for somebody else who has it. */
-  async #claim(key: CacheKey): Promise<Claim> {
-    if (!this.#redis?.usable) return { kind: 'unavailable' }
-    const entry = await this.#fetch(key)
-    if (entry) return { kind: 'found', entry }
-    let claim = await this.#redis.claim(key)
-    for (const pause of LEASE_PAUSES) {
-      if (claim.kind !== 'foreign') break
-      await sleep(pause)
-      claim = await this.#redis.claim(key)
-    }
-    return claim
-  }
-
-  /**
-   * Stores a value in Redis, from where the next read takes it into memory: only what was read after the last message is
-   * known to be no older than it. A value whose lease is gone is as old as what took the lease away: it is stored nowhere.
-   */
-  async #store(key: CacheKey, { body, etag }: CacheRead, { flight, since, lease }: Loading): Promise<boolean> {
-    const ttlMs = familyOf(key).ttlMs * (1 - Math.random() * JITTER)
-    const entry = { body, etag, expiresAt: this.#now() + ttlMs }
-    if (lease !== null) {
-      const filled = await this.#redis?.set(key, entry, lease)
-      if (filled || this.#redis?.usable) return filled === true && !flight.detached
-    }
-    return !flight.detached && this.#memory.keepLoaded(key, entry, since)
-  }
-}
-
-function miss(value: unknown): CacheRead {
-  const body = JSON.stringify(value)
-  return { body, etag: etagOf(body), hit: false, tier: null, ttlSeconds: null, stored: false }
 }

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis'
+import { probeKeys, watchTopology, type Unwatch } from './cluster-topology.js'
 import type { Deletions } from './deletions.js'
+import type { RedisClient } from './redis-client.js'
 import { send, sendEach } from './redis-pipeline.js'
 
 /** Where the cache writes its rare lines. */
@@ -9,7 +11,7 @@ export interface CacheLog {
 }
 
 export interface RedisTrustOptions {
-  client: Redis
+  client: RedisClient
   /** Id of the database that the values are made from. */
   databaseId: string
   deletions: Deletions
@@ -21,20 +23,22 @@ export interface RedisTrustOptions {
 /** Id of the database that the values in this Redis were made from. */
 export const DATABASE_KEY = 'tts:database'
 
-/** A Redis that is cleared and taken by another database is noticed after this time. */
+/** A Redis that is cleared and taken by another database, or takes no deletions any more, is noticed after this time. */
 const CHECK_MS = 2000
 /** Pause after a check that failed on a connection that looks well. */
 const RETRY_MS = 100
 
 /**
  * Decides whether values are read from and written to Redis. They are not before it has shown that it holds the values
- * of our database and has carried out every deletion that it may have missed; and not from the first time-out, lost
- * connection or unconfirmed deletion on, until it has shown both again.
+ * of our database, takes deletions, and has carried out every one that it may have missed; and not from the first
+ * time-out, lost connection, unconfirmed deletion or other master on, until it has shown all that again. Of a Cluster
+ * every master has to.
  */
 export class RedisTrust {
   readonly #options: RedisTrustOptions
-  readonly #client: Redis
+  readonly #client: RedisClient
   readonly #interval: NodeJS.Timeout
+  readonly #unwatch: Unwatch
   #retry: NodeJS.Timeout | undefined
   #checking: Promise<void> | null = null
   #trusted = false
@@ -48,6 +52,8 @@ export class RedisTrust {
     this.#client = options.client
     this.#client.on('ready', this.#onReady)
     this.#client.on('close', this.#onClose)
+    this.#client.on('-node', this.#onNodeLost)
+    this.#unwatch = watchTopology(this.#client, () => this.doubt())
     this.#interval = setInterval(() => void this.check(), CHECK_MS).unref()
   }
 
@@ -76,6 +82,8 @@ export class RedisTrust {
     clearTimeout(this.#retry)
     this.#client.off('ready', this.#onReady)
     this.#client.off('close', this.#onClose)
+    this.#client.off('-node', this.#onNodeLost)
+    this.#unwatch()
   }
 
   readonly #onReady = (): void => this.doubt()
@@ -85,6 +93,19 @@ export class RedisTrust {
     this.#doubts++
   }
 
+  /** A server of the Cluster. It may come back without its last deletions, and another one may take its place. */
+  readonly #onNodeLost = (node: Redis): void => {
+    if (node.options.readOnly === true) return
+    this.#onClose()
+    // Not at once: each attempt to reach it would end in here, and begin the next one.
+    this.#checkIn(RETRY_MS)
+  }
+
+  #checkIn(ms: number): void {
+    clearTimeout(this.#retry)
+    if (!this.#closed) this.#retry = setTimeout(() => void this.check(), ms).unref()
+  }
+
   async #check(): Promise<void> {
     if (this.#closed || this.#client.status !== 'ready') return
     const doubts = this.#doubts
@@ -92,9 +113,8 @@ export class RedisTrust {
     if (sound !== true) this.#trusted = false
     if (sound === true && doubts === this.#doubts) this.#trust()
     if (sound === 'refused' || this.#trusted) return
-    clearTimeout(this.#retry)
     // Only a doubt that came meanwhile speaks against a Redis that is sound.
-    this.#retry = setTimeout(() => void this.check(), sound ? 0 : RETRY_MS).unref()
+    this.#checkIn(sound ? 0 : RETRY_MS)
   }
 
   #trust(): void {
@@ -106,12 +126,18 @@ export class RedisTrust {
   /** False when Redis did not answer well. */
   async #isSound(): Promise<boolean | 'refused'> {
     const { databaseId, deletions } = this.#options
-    const [, owner] = await send(this.#client, [
+    const [, owner, ...probes] = await send(this.#client, [
       ['set', DATABASE_KEY, databaseId, 'NX'],
-      ['get', DATABASE_KEY]
+      ['get', DATABASE_KEY],
+      ...probeKeys(this.#client).map(key => ['del', key] as const)
     ])
-    // An error of the SET alone (a full Redis) is no reason: the answer to the GET counts.
-    if (!owner || owner.error || typeof owner.value !== 'string') return false
+    // An error of the SET alone (a full Redis) is no reason: the answers to the others count.
+    const failure = [owner, ...probes].find(reply => reply?.error)
+    if (failure?.error && isRefusal(failure.error)) {
+      this.#refuse(`Redis refuses what the cache needs (${failure.error.message}) and is not used.`)
+      return 'refused'
+    }
+    if (failure || typeof owner?.value !== 'string') return false
     if (this.#refuse(owner.value === databaseId ? null : FOREIGN_DATABASE)) return 'refused'
     if (this.#refuse(deletions.overflown ? OVERFLOWN : null)) return 'refused'
     return this.#trusted || this.#deleteAgain()
@@ -132,12 +158,16 @@ export class RedisTrust {
       this.#trusted = false
       if (this.#refusal !== refusal) this.#options.log.warn(refusal)
     } else if (this.#refusal !== null) {
-      this.#options.log.info('Redis holds the values of this database now: it is used.')
+      this.#options.log.info('Redis is used now.')
     }
     this.#refusal = refusal
     return refusal !== null
   }
 }
+
+/** Not a server that is about to be well again: somebody has to do something, or a replica to become a master. */
+const isRefusal = ({ name, message }: Error): boolean =>
+  name === 'ReplyError' && !/^(LOADING|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|BUSY)\b/.test(message)
 
 const FOREIGN_DATABASE =
   'Redis holds the values of another database and is not used. Name another Redis or another database number ' +

@@ -12,6 +12,11 @@ interface Running<T> {
 export class SingleFlight<T> {
   readonly #running = new Map<string, Running<T>>()
 
+  /** Whether work for the key is under way. */
+  has(key: string): boolean {
+    return this.#running.has(key)
+  }
+
   /** Joins the work that is under way for the key, or starts it. */
   run(key: string, work: (flight: Flight) => Promise<T>): Promise<T> {
     const running = this.#running.get(key)

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { isReplyError } from './redis-pipeline.js'
 import type { CacheLog } from './redis-trust.js'
 
 /** What is known of changes that others make. Of several Redis servers: the worst of them. */
@@ -9,9 +10,8 @@ export interface Tracking {
   readonly heardAt: number
 }
 
-export interface RedisTrackingOptions {
-  /** A client of the Redis (in a Cluster, of one master): its address, user, password and TLS apply here, too. */
-  client: Redis
+/** What to hear, and who wants to know. */
+export interface TrackingListeners {
   /** None of them may begin with another one. */
   prefixes: readonly string[]
   log: CacheLog
@@ -21,8 +21,15 @@ export interface RedisTrackingOptions {
   onChanged: (keys: readonly string[]) => void
   /** All keys are gone. */
   onFlushed: () => void
-  /** Called just before changes are heard again: what happened until now was not. */
+  /** Called in the turn in which changes are heard again: what happened until now was not. */
   onArmed: () => void
+}
+
+export interface RedisTrackingOptions extends TrackingListeners {
+  /** Makes a connection to the server: its address, user, password and TLS, and these options. */
+  open: (options: TrackingConnection) => Redis
+  /** Who reads and writes there; the connection has to lead to the same server, and waits for it. Null: it begins at once. */
+  client: Redis | null
 }
 
 const CHANNEL = '__redis__:invalidate'
@@ -35,6 +42,21 @@ const COMMAND_MS = 1000
 /** Time to say goodbye on a connection that does not answer. */
 const DISCONNECT_MS = 20
 const MAX_RETRY_MS = 1000
+
+const CONNECTION = {
+  // RESP3 drops the messages without a word.
+  protocol: 2,
+  lazyConnect: true,
+  connectionName: 'tts-tracking',
+  // A subscription without tracking looks well and hears nothing.
+  autoResubscribe: false,
+  enableOfflineQueue: false,
+  // The heartbeat, and the comparison with the client, tell of a failover; twice the connections to sentinels tell no more.
+  failoverDetector: false,
+  commandTimeout: COMMAND_MS,
+  disconnectTimeout: DISCONNECT_MS
+} as const
+type TrackingConnection = typeof CONNECTION & { retryStrategy: () => number }
 
 /**
  * Hears every change of the keys with some prefixes, on a connection of its own: client-side caching of Redis, in
@@ -51,6 +73,8 @@ export class RedisTracking implements Tracking {
   #session = 0
   #failures = 0
   #armed = false
+  #runId: string | null = null
+  #sameServer = false
   #heardAt = -Infinity
   #heartbeat: NodeJS.Timeout | undefined
   #lossReported = false
@@ -59,15 +83,8 @@ export class RedisTracking implements Tracking {
   constructor(options: RedisTrackingOptions) {
     this.#options = options
     this.settled = new Promise(resolve => (this.#settle = resolve))
-    this.#connection = options.client.duplicate({
-      // RESP3 drops the messages without a word.
-      protocol: 2,
-      lazyConnect: true,
-      connectionName: 'tts-tracking',
-      // A subscription without tracking looks well and hears nothing.
-      autoResubscribe: false,
-      commandTimeout: COMMAND_MS,
-      disconnectTimeout: DISCONNECT_MS,
+    this.#connection = options.open({
+      ...CONNECTION,
       // Its own count: ioredis forgets the failures once a connection is ready, though it may refuse to be armed.
       retryStrategy: () => Math.min(50 * 2 ** this.#failures++, MAX_RETRY_MS) + Math.random() * 50
     })
@@ -75,15 +92,13 @@ export class RedisTracking implements Tracking {
     this.#connection.on('ready', () => void this.#arm())
     this.#connection.on('close', () => this.#lose('the connection was closed'))
     this.#connection.on('messageBuffer', (_channel: Buffer, keys: unknown) => this.#onMessage(keys))
-    if (options.client.status === 'ready') this.#connect()
-    else {
-      options.client.once('ready', this.#connect)
-      this.#settle()
-    }
+    options.client?.on('ready', this.#onClient)
+    if (options.client === null || options.client.status === 'ready') this.#connect()
+    else this.#settle()
   }
 
   get armed(): boolean {
-    return this.#armed
+    return this.#armed && this.#sameServer
   }
 
   get heardAt(): number {
@@ -94,18 +109,26 @@ export class RedisTracking implements Tracking {
     this.#session++
     this.#armed = false
     clearInterval(this.#heartbeat)
-    this.#options.client.off('ready', this.#connect)
+    this.#options.client?.off('ready', this.#onClient)
     this.#connection.removeAllListeners('close')
     this.#connection.disconnect()
   }
 
+  readonly #onClient = (): void => {
+    if (this.#connection.status === 'wait') this.#connect()
+    else if (this.#armed) void this.#compare(this.#session)
+  }
+
   /** A failure is a `close` event, and tried again. */
-  readonly #connect = (): void => void this.#connection.connect().catch(() => undefined)
+  #connect(): void {
+    this.#connection.connect().catch(() => undefined)
+  }
 
   async #arm(): Promise<void> {
     const session = ++this.#session
     const prefixes = this.#options.prefixes.flatMap(prefix => ['PREFIX', prefix])
     try {
+      this.#runId = await runIdOf(this.#connection)
       const id = await this.#connection.client('ID')
       await this.#connection.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...prefixes)
       await this.#connection.subscribe(CHANNEL)
@@ -113,16 +136,40 @@ export class RedisTracking implements Tracking {
       if (session === this.#session) this.#reconnect((error as Error).message)
       return
     }
-    if (session !== this.#session) return
-    this.#options.onArmed()
+    if (session !== this.#session || !(await this.#compare(session))) return
     this.#armed = true
     this.#heardAt = this.#options.now()
+    this.#options.onArmed()
     this.#failures = 0
     this.#heartbeat = setInterval(() => this.#beat(session), PING_MS).unref()
     if (this.#lossReported) this.#options.log.info('Changes in Redis are heard again.')
     this.#lossReported = false
     this.#reason = null
     this.#settle()
+  }
+
+  /**
+   * Whether the client reads the server that is heard: after a failover, of one address or behind sentinels, each of the
+   * two may have come to another one.
+   */
+  async #compare(session: number): Promise<boolean> {
+    this.#sameServer = false
+    const reason = await this.#difference()
+    if (session !== this.#session) return false
+    this.#sameServer = reason === null
+    if (reason !== null) this.#reconnect(reason)
+    return this.#sameServer
+  }
+
+  async #difference(): Promise<string | null> {
+    const { client } = this.#options
+    try {
+      const read = client?.status === 'ready' ? await runIdOf(client) : null
+      return read === null || this.#runId === null || read === this.#runId ? null : 'another server is read'
+    } catch (error) {
+      // A client that is away compares again when it is back.
+      return client?.status === 'ready' ? (error as Error).message : null
+    }
   }
 
   /** Messages come before the answer to a later question: it vouches for everything up to when that was sent. */
@@ -163,5 +210,15 @@ export class RedisTracking implements Tracking {
   #onMessage(keys: unknown): void {
     if (Array.isArray(keys)) this.#options.onChanged(keys.map(String))
     else this.#options.onFlushed()
+  }
+}
+
+/** What tells one run of a server from another; null where that may not be asked. */
+async function runIdOf(redis: Redis): Promise<string | null> {
+  try {
+    return /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1] ?? null
+  } catch (error) {
+    if (isReplyError(error as Error)) return null
+    throw error
   }
 }

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
 import { readConfig } from '../config.js'
 import { UsageError } from '../errors.js'
 import { asset } from '../paths.js'
-import type { Command } from './command.js'
+import { parseArguments, parseUrl, SERVICE_OPTIONS } from './arguments.js'
+import { EXIT, type Command } from './command.js'
 import { listen, type DemoReport, type Story } from './listening.js'
 import { findService } from './service-address.js'
 import { ServiceClient } from './service-client.js'
@@ -35,36 +35,22 @@ export const demo: Command = {
     }
     const { value: service, ms: serviceMs } = await terminal.step(finding)
     try {
-      const client = new ServiceClient({ url: service.url, writeToken: config.writeToken, signal })
+      const client = new ServiceClient({ url: service.url, writeToken: config.writeToken, adminToken: null, signal })
       const report = await listen({ client, terminal, story })
       tellWhere(terminal, report, service)
       if (json) console.log(JSON.stringify({ url: service.url, dataDir: service.startedWith, serviceMs, ...report }))
     } finally {
       await service.stop()
     }
+    return EXIT.done
   }
 }
 
 function parse(args: string[]): DemoArguments {
-  const { url, lang, json } = parseOptions(args)
+  const options = { ...SERVICE_OPTIONS, lang: { type: 'string', default: 'es' } } as const
+  const { url, lang, json } = parseArguments({ args, options }).values
   if (lang !== 'es' && lang !== 'en') throw new UsageError(`--lang is "${lang}"; allowed: es, en.`)
-  if (url !== undefined && !/^https?:\/\/[^/\s]/.test(url)) {
-    throw new UsageError(`--url is "${url}"; allowed: http://... or https://...`)
-  }
-  return { url: url?.replace(/\/+$/, '') ?? null, language: lang, json }
-}
-
-function parseOptions(args: string[]) {
-  try {
-    const options = {
-      url: { type: 'string' },
-      lang: { type: 'string', default: 'es' },
-      json: { type: 'boolean', default: false }
-    } as const
-    return parseArgs({ args, options }).values
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
-  }
+  return { url: parseUrl(url), language: lang, json }
 }
 
 /** A sample's first line is its title. */

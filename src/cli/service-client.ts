@@ -9,6 +9,7 @@ interface ServiceClientOptions {
   /** Base of every request, without a slash at its end. */
   url: string
   writeToken: string | null
+  adminToken: string | null
   signal: AbortSignal
 }
 
@@ -26,12 +27,21 @@ export class ServiceClient {
     this.#options = options
   }
 
+  /** Whether it has a token for the admin routes. */
+  get isAdmin(): boolean {
+    return this.#options.adminToken !== null
+  }
+
   get<T>(path: string): Promise<Answer<T>> {
     return this.#json('GET', path)
   }
 
   post<T>(path: string, body: unknown): Promise<Answer<T>> {
     return this.#json('POST', path, body)
+  }
+
+  delete<T>(path: string): Promise<Answer<T>> {
+    return this.#json('DELETE', path)
   }
 
   /** Asks until `done` says so, at most every `everyMs`; gives up when `progress` stands still for too long. */
@@ -98,10 +108,11 @@ export class ServiceClient {
   }
 
   async #fetch(method: string, path: string, body?: unknown): Promise<Response> {
-    const { url, writeToken, signal } = this.#options
+    const { url, writeToken, adminToken, signal } = this.#options
+    const token = isAdminPath(path) ? adminToken : body === undefined ? null : writeToken
     const headers: Record<string, string> = {}
     if (body !== undefined) headers['content-type'] = 'application/json'
-    if (body !== undefined && writeToken !== null) headers.authorization = `Bearer ${writeToken}`
+    if (token !== null) headers.authorization = `Bearer ${token}`
     try {
       return await fetch(url + path, {
         method,
@@ -122,20 +133,28 @@ interface PollOptions<T> {
   done: (body: T) => boolean
 }
 
+const isAdminPath = (path: string): boolean => path.startsWith('/admin/')
+
 async function accepted(response: Response, method: string, path: string): Promise<Response> {
   if (response.status < 400) return response
-  const text = await response.text()
-  throw new CommandError(`${method} ${path} was answered ${response.status}: ${problemDetail(text)}`)
+  const { code, detail } = problemOf(await response.text())
+  if (code === 'ROUTE_NOT_FOUND' && isAdminPath(path)) {
+    throw new CommandError('The service has no admin routes. Set ADMIN_TOKEN where it runs, and start it again.')
+  }
+  throw new CommandError(
+    `${method} ${path} was answered ${response.status}: ${code === null ? '' : `${code}, `}${detail}`
+  )
 }
 
-/** The sentence of a problem+json, else the beginning of whatever came. */
-function problemDetail(text: string): string {
+/** Code and sentence of a problem+json, else the beginning of whatever came. */
+function problemOf(text: string): { code: string | null; detail: string } {
   try {
-    const problem = JSON.parse(text) as { code?: unknown; detail?: unknown }
-    return `${String(problem.code)}, ${String(problem.detail)}`
+    const { code, detail } = JSON.parse(text) as { code?: unknown; detail?: unknown }
+    if (typeof code === 'string' && typeof detail === 'string') return { code, detail }
   } catch {
-    return text.slice(0, 200)
+    // Something that stands before the service has answered.
   }
+  return { code: null, detail: text.slice(0, 200) }
 }
 
 /** fetch says only "fetch failed"; what happened is in its cause. */

@@ -31,6 +31,28 @@ export function bar(done: number, total: number): string {
   return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${done}/${total}`
 }
 
+/** Bytes as people read them: `512 B`, `3.1 kB`, `134.2 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  return bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
+}
+
+/** Lines of a table whose first column holds names and the others numbers. */
+export function table(rows: readonly (readonly (string | number)[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => String(row[column]).length)))
+  return rows.map(row =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0
+        return column === 0 ? String(cell).padEnd(width) : String(cell).padStart(width)
+      })
+      .join('  ')
+  )
+}
+
+/** Where a command tells how it gets on: beside its data, unless that is for a machine. */
+export const messages = (json: boolean): Terminal => new Terminal(json ? process.stderr : process.stdout, false)
+
 /**
  * Tells the steps of a command: a spinner and colours on a terminal, one plain line a finished step elsewhere, nothing
  * when silent. Whether there are colours is the stream's own answer, which honours NO_COLOR.

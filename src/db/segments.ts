@@ -91,12 +91,10 @@ export class Segments {
   /** Every segment of the book in order, with the newest ready audio of its text in that voice. */
   withAudio(bookId: number, voiceId: string): Promise<SegmentAudio[]> {
     return this.#db.read<SegmentAudio>(
-      `SELECT s.number, s.preview, a.recipe, coalesce(a.duration_ms, 0) AS "durationMs"
-       FROM segments s LEFT JOIN LATERAL (
-         SELECT recipe, duration_ms FROM audios
-         WHERE text_hash = s.text_hash AND voice_id = $2 AND state = 'ready' ORDER BY ready_at DESC, id DESC LIMIT 1
-       ) a ON true
-       WHERE s.book_id = $1 ORDER BY s.number`,
+      // Joined and then thinned out: a lateral subquery for each segment takes twice as long.
+      `SELECT DISTINCT ON (s.number) s.number, s.preview, a.recipe, coalesce(a.duration_ms, 0) AS "durationMs"
+       FROM segments s LEFT JOIN audios a ON a.text_hash = s.text_hash AND a.voice_id = $2 AND a.state = 'ready'
+       WHERE s.book_id = $1 ORDER BY s.number, a.ready_at DESC, a.id DESC`,
       [bookId, voiceId]
     )
   }

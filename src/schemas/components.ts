@@ -1,3 +1,5 @@
+import { Deletion, KeyPage, StoredValue } from './admin.js'
+import { CacheReport } from './cache-report.js'
 import { BookAudios, QuickStart, QuickStartResult, SegmentAudioInfo } from './audio.js'
 import { Book, BookChanges, BookList, NewBook, NewBookForm, SegmentList } from './books.js'
 import { Alive, Health } from './health.js'
@@ -20,7 +22,10 @@ export const components = [
   BookAudios,
   BookChanges,
   BookList,
+  CacheReport,
+  Deletion,
   Health,
+  KeyPage,
   NewBook,
   NewBookForm,
   Problem,
@@ -35,6 +40,7 @@ export const components = [
   RecentBooks,
   SegmentAudioInfo,
   SegmentList,
+  StoredValue,
   Voice,
   VoiceList
 ]

@@ -18,14 +18,15 @@ export const Health = Type.Object(
             connected: Type.Boolean({ description: 'Whether Redis is there and used.' }),
             mode: Type.String({ description: 'standalone, sentinel, cluster or memory.' }),
             dbSize: Type.Union([Type.Integer(), Type.Null()], { description: 'Keys in the Redis database.' }),
-            info: detail('Lines of INFO.'),
+            info: detail('Lines of INFO; of a cluster all its masters together.'),
+            warning: Type.Union([Type.String(), Type.Null()], { description: 'What to change in its settings.' }),
             hits: Type.Integer({ description: 'Reads answered from memory or Redis since the start.' }),
             misses: Type.Integer({ description: 'Reads that had to be loaded.' }),
             hitRatio: Type.Number({ description: 'hits / (hits + misses).' })
           },
           { additionalProperties: true, description: 'The shared tier of the cache.' }
         ),
-        memory_cache: detail('The tier in this process: entries and bytes.'),
+        memory_cache: detail('Answers and audio in this process: entries and bytes.'),
         postgres: detail('The database.'),
         progress: detail('Positions of listeners.'),
         speech: detail('The speech engine.'),
@@ -43,7 +44,10 @@ export const Health = Type.Object(
         status: 'ok',
         timestamp: '2026-11-23T10:00:00.000Z',
         checks: {
-          redis_cache: { connected: false, mode: 'memory', dbSize: null, info: {}, hits: 0, misses: 0, hitRatio: 0 },
+          redis_cache: {
+            ...{ connected: false, mode: 'memory', dbSize: null, info: {}, warning: null },
+            ...{ hits: 0, misses: 0, hitRatio: 0 }
+          },
           memory_cache: { entries: 0, bytes: 0, maxBytes: 134217728 },
           postgres: { connected: true, mode: 'embedded' },
           progress: {

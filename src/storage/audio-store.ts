@@ -9,6 +9,8 @@ export interface AudioFacts {
 
 /** An audio opened for reading. */
 export interface OpenAudio extends AudioFacts {
+  /** All bytes, where they are in memory: then no stream is needed. */
+  readonly content?: Buffer
   /** Streams the bytes from `start` to `end`, both included; closing the stream frees the file. */
   stream(start: number, end: number): Readable
   /** Frees the file when no stream was taken. */

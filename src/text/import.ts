@@ -23,6 +23,8 @@ export interface BookImportOptions {
   log: FastifyBaseLogger
   /** Called around the commit that makes a book ready, so that caches notice. */
   settling: (bookId: number, commit: () => Promise<boolean>) => Promise<boolean>
+  /** Called when a book has come: who asked for its id before was told that there is none. */
+  announce: (bookId: number) => Promise<void>
 }
 
 type Claim = ClaimedImport & { owner: string }
@@ -54,18 +56,13 @@ export class BookImport {
    * @throws TextTooLargeError, ValidationFailedError when nothing but white space is in it.
    */
   async create(book: NewBook, text: string): Promise<Book> {
-    const { db, thread, maxTextBytes } = this.#options
+    const { thread, maxTextBytes, announce } = this.#options
     if (Buffer.byteLength(text) > maxTextBytes) throw new TextTooLargeError(maxTextBytes)
     const normalised = await thread.prepare(text)
     if (normalised === '') throw new ValidationFailedError('The text has nothing to read: send one with words in it.')
-    if (normalised.length > SHORT_TEXT) {
-      const created = await db.books.createImport(book, normalised)
-      void this.#poke()
-      return created
-    }
-    const segments: NewSegment[] = []
-    for await (const batch of thread.segments(normalised, 0)) segments.push(...numbered(batch, segments.length))
-    return db.books.createReady(book, segments)
+    const created = await this.#store(book, normalised)
+    await announce(created.id)
+    return created
   }
 
   /** Takes up imports that a crash cut off, now and every few seconds (another copy may die at any time). */
@@ -81,6 +78,18 @@ export class BookImport {
     clearInterval(this.#timer)
     await this.#claiming
     await Promise.allSettled(this.#running.values())
+  }
+
+  async #store(book: NewBook, text: string): Promise<Book> {
+    const { db, thread } = this.#options
+    if (text.length > SHORT_TEXT) {
+      const created = await db.books.createImport(book, text)
+      void this.#poke()
+      return created
+    }
+    const segments: NewSegment[] = []
+    for await (const batch of thread.segments(text, 0)) segments.push(...numbered(batch, segments.length))
+    return db.books.createReady(book, segments)
   }
 
   /** Resolves when an import runs or there is none to begin. Never rejects. */

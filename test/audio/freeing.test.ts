@@ -13,7 +13,7 @@ async function withAudio(t: Parameters<typeof buildTestApp>[0]) {
   const book = await importBook(app, TEXT)
   const segment = await app.db.segments.get(book.id, 0)
   if (!segment) throw new Error('no segment')
-  const voice = await app.audio.playback.voice('es', undefined)
+  const voice = await app.audio.catalogue.voice('es', undefined)
   const audio = await app.audio.generator.make(segment, voice, PRIORITY.listener)
   const remove = () => app.inject({ method: 'DELETE', url: `/libros/${book.id}` })
   return { ...copy, book, audio, remove }

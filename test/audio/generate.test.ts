@@ -14,7 +14,7 @@ const segmentOf = async ({ app }: TestApp, bookId: number, number = 0) => {
   if (!segment) throw new Error('no segment')
   return segment
 }
-const voiceOf = async ({ app }: TestApp) => app.audio.playback.voice('es', undefined)
+const voiceOf = async ({ app }: TestApp) => app.audio.catalogue.voice('es', undefined)
 
 const spoken = (text: string) => ({ text, textHash: createHash('sha256').update(text).digest() })
 

@@ -4,8 +4,8 @@ import { buildTestApp, importBook, textOf } from '../helpers/app.js'
 import { waitFor } from '../helpers/processes.js'
 
 const { app, engine } = await buildTestApp(t)
-const { lookahead, playback, generator } = app.audio
-const voice = await playback.voice('es', undefined)
+const { catalogue, lookahead, playback, generator } = app.audio
+const voice = await catalogue.voice('es', undefined)
 const made = async (bookId: number) =>
   (await app.db.segments.withAudio(bookId, voice.id)).filter(({ recipe }) => recipe).map(({ number }) => number)
 const idle = () => waitFor(() => lookahead.waiting + generator.load.running + generator.load.waiting === 0)
@@ -57,7 +57,7 @@ t.test('a listener goes before what is made ahead', async t => {
   const book = await importBook(app, textOf(8, 'primero'))
   lookahead.add({ bookId: book.id, voice, from: 0, count: 4 })
   await waitFor(() => begun.length === 2 && generator.load.waiting === 2)
-  const wanted = playback.audio({ book: await playback.book(book.id), voice, number: 7 }, 10_000)
+  const wanted = playback.audio({ book: await catalogue.present(book.id), voice, number: 7 }, 10_000)
   await waitFor(() => generator.load.waiting === 3)
   letGo()
   await wanted

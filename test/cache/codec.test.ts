@@ -1,14 +1,56 @@
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import t from 'tap'
-import { decode, encode, etagOf, isLease, newLease } from '../../src/cache/codec.js'
+import { decode, encode, isLease, newLease, plainForm, storedForm } from '../../src/cache/codec.js'
 
-const body = JSON.stringify({ titulo: 'Ñandú — “año” 𝄞', n: 1 })
+const value = { titulo: 'Ñandú — “año” 𝄞', n: 1 }
+const body = JSON.stringify(value)
+const large = { titulo: 'Ñandú — “año” 𝄞'.repeat(100) }
+/** JSON text of exactly so many bytes. */
+const ofBytes = (bytes: number) => 'x'.repeat(bytes - 2)
 
-t.test('reads what it writes, and the gzip of it', async t => {
-  t.equal(encode(body), body, 'redis-cli GET shows the JSON')
-  const value: unknown = JSON.parse(body)
-  t.strictSame(decode(Buffer.from(encode(body))), { body, value })
-  t.strictSame(decode(gzipSync(body)), { body, value })
+t.test('reads what it writes', async t => {
+  for (const made of [value, large]) {
+    const answer = await encode(made)
+    const decoded = decode(Buffer.from(storedForm(answer)))
+    t.strictSame(decoded?.value, made)
+    t.equal(decoded?.answer.etag, answer.etag, 'every copy gives it the same etag')
+    t.equal(String(plainForm(answer)), JSON.stringify(made))
+    t.equal(String(plainForm(decoded?.answer ?? answer)), JSON.stringify(made))
+  }
+})
+
+t.test('a small value is the JSON itself, so that redis-cli GET shows it', async t => {
+  t.equal(storedForm(await encode(value)), body)
+})
+
+t.test('from 1 KiB of UTF-8 on it is the gzip', async t => {
+  t.equal((await encode(ofBytes(1023))).gzip, null)
+  t.equal((await encode('ñ'.repeat(510))).gzip, null)
+  for (const made of [ofBytes(1024), 'ñ'.repeat(511)]) {
+    const { gzip } = await encode(made)
+    t.strictSame(gzip?.subarray(0, 2), Buffer.from([0x1f, 0x8b]))
+    t.equal(gunzipSync(gzip ?? '').toString(), JSON.stringify(made))
+  }
+})
+
+t.test('reads either form, whoever wrote it and whatever its size', async t => {
+  for (const text of [body, JSON.stringify(large)]) {
+    for (const stored of [Buffer.from(text), gzipSync(text), gzipSync(text, { level: 1 })]) {
+      const decoded = decode(stored)
+      t.strictSame(decoded?.value, JSON.parse(text))
+      t.strictSame(Buffer.from(storedForm(decoded?.answer ?? (await encode(null)))), stored, 'and keeps it as it is')
+    }
+  }
+})
+
+t.test('keeps no larger buffer alive than it needs', async t => {
+  const socket = Buffer.alloc(65_536)
+  const stored = gzipSync(JSON.stringify(large))
+  stored.copy(socket)
+  const kept = decode(socket.subarray(0, stored.length))?.answer.gzip
+  t.equal(kept?.buffer.byteLength, stored.length)
+  const made = (await encode(large)).gzip
+  t.equal(made?.buffer.byteLength, made?.length)
 })
 
 t.test('anything else is no value', async t => {
@@ -36,7 +78,10 @@ t.test('leases', async t => {
 })
 
 t.test('etags', async t => {
-  t.match(etagOf(body), /^"[0-9a-f]{32}"$/)
-  t.equal(etagOf(body), etagOf(body))
-  t.not(etagOf(body), etagOf(`${body} `))
+  for (const made of [value, large]) {
+    const { etag } = await encode(made)
+    t.match(etag, /^"[0-9a-f]{32}"$/)
+    t.equal((await encode(made)).etag, etag)
+    t.not((await encode({ ...made, more: 1 })).etag, etag)
+  }
 })

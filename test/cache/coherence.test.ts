@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import { DatabaseUnavailableError } from '../../src/errors.js'
 import { startRedis } from '../helpers/redis.js'
 import { waitFor } from '../helpers/processes.js'
 import { book, gate, operator, startCopy } from './copy.js'
@@ -32,6 +33,8 @@ t.test('two copies share a value; memory keeps what was read from Redis', async 
   const miss = await a.cache.read(book(1), loaderOf('x'))
   t.match(miss, { hit: false, stored: true })
   t.match(await b.cache.peek(book(1)), { hit: true, tier: 'redis', body: miss.body, etag: miss.etag })
+  // The message about the fill may come after the read.
+  await waitFor(async () => (await b.cache.read(book(1), never)).tier === 'memory')
   t.match(await b.cache.read(book(1), never), { hit: true, tier: 'memory', body: miss.body })
   await waitFor(async () => (await a.cache.read(book(1), never)).tier === 'memory')
 })
@@ -119,6 +122,14 @@ t.test('a commit that throws leaves no marker', async t => {
   t.equal(await foreign.exists('book:1'), 0)
 })
 
+t.test('a commit of which nothing was heard keeps its marker until it must have ended', async t => {
+  const { cache } = await startCopy(t, redis)
+  const commit = async () => Promise.reject(new DatabaseUnavailableError())
+  await t.rejects(cache.invalidating([book(1)], commit), { code: 'DATABASE_UNAVAILABLE' })
+  t.match(await foreign.get('book:1'), /^\{"lease":/)
+  t.match(await cache.read(book(1), loaderOf('old')), { body: bodyOf('old'), stored: false })
+})
+
 t.test('one who meets a lease waits for the value instead of loading it', async t => {
   const a = await startCopy(t, redis)
   const b = await startCopy(t, redis)
@@ -197,5 +208,12 @@ t.test('nothing but the documented commands is sent', async t => {
     [...seen].filter(name => !documented.includes(name)),
     []
   )
-  t.strictSame([...keys].sort(), ['book:1', 'book_audios:1:v1', 'book_audios:1:v2', 'tts:database', 'voices:all'])
+  t.strictSame([...keys].sort(), [
+    'book:1',
+    'book_audios:1:v1',
+    'book_audios:1:v2',
+    'tts:database',
+    'tts:none',
+    'voices:all'
+  ])
 })

@@ -1,9 +1,14 @@
+import { hash } from 'node:crypto'
 import fastify from 'fastify'
 import fp from 'fastify-plugin'
 import { Redis } from 'ioredis'
 import redisPlugin from '../../plugins/redis.js'
 import { TtsCache, type TtsCacheOptions } from '../../src/cache/cache.js'
 import { cacheKeys, type CacheKey } from '../../src/cache/keys.js'
+import type { CacheEntry } from '../../src/cache/cache-tier.js'
+import type { HeldEntry } from '../../src/cache/memory-tier.js'
+import type { RedisClient, RedisTarget } from '../../src/cache/redis-client.js'
+import type { RedisTier } from '../../src/cache/redis-tier.js'
 import type { Config } from '../../src/config.js'
 import type { Teardown } from '../helpers/processes.js'
 
@@ -16,6 +21,23 @@ export function key(made: CacheKey | null): CacheKey {
 }
 export const book = (id: number): CacheKey => key(cacheKeys.book(id))
 
+/** An entry with this text as its plain form, as a tier keeps it. */
+export const heldEntry = (plain: string, expiresAt = 1e9): HeldEntry => ({
+  plain,
+  gzip: null,
+  etag: `"${hash('sha256', plain, 'hex').slice(0, 32)}"`,
+  expiresAt,
+  refreshAt: expiresAt,
+  era: 0,
+  messages: 0
+})
+
+/** Stores an entry in Redis as the cache does: by whoever has the lease. */
+export async function putByLease(tier: RedisTier, key: CacheKey, entry: CacheEntry): Promise<boolean> {
+  const claim = await tier.claim(key)
+  return claim.kind === 'owned' && tier.set(key, entry, claim.lease)
+}
+
 /** Where a Redis, or the proxy in front of it, listens. */
 export interface RedisAddress {
   host: string
@@ -26,7 +48,7 @@ export interface RedisAddress {
 
 export interface Copy {
   cache: TtsCache
-  client: Redis
+  client: RedisClient
   /** Lines of the cache's log. */
   lines: string[]
 }
@@ -34,7 +56,7 @@ export interface Copy {
 /** One copy of the service as far as the cache goes, with the production client of `plugins/redis.ts`. */
 export async function startCopy(
   t: Teardown,
-  redis: RedisAddress,
+  redis: RedisAddress | RedisTarget,
   options: Partial<TtsCacheOptions> = {}
 ): Promise<Copy> {
   const client = await productionClient(t, redis)
@@ -56,12 +78,17 @@ export async function startCopy(
 }
 
 /** The client as `plugins/redis.ts` makes it. */
-export async function productionClient(t: Teardown, address: RedisAddress): Promise<Redis> {
+export async function productionClient(t: Teardown, address: RedisAddress | RedisTarget): Promise<RedisClient> {
   const app = fastify()
-  const config = {
-    redis: { kind: 'standalone', asked: true, username: null, password: null, tls: false, database: 0, ...address }
-  }
-  await app.register(fp(async scope => void scope.decorate('config', config as unknown as Config), { name: 'config' }))
+  const redis: RedisTarget =
+    'kind' in address
+      ? address
+      : {
+          ...{ kind: 'standalone', asked: true, username: null, password: null, tls: false, database: 0 },
+          ...address
+        }
+  const config = { redis } as unknown as Config
+  await app.register(fp(async scope => void scope.decorate('config', config), { name: 'config' }))
   await app.register(redisPlugin)
   await app.ready()
   t.teardown(() => app.close())

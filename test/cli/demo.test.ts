@@ -6,29 +6,13 @@ import type { DemoReport } from '../../src/cli/listening.js'
 import { probe } from '../../src/cli/service-process.js'
 import { asset, entry } from '../../src/paths.js'
 import { readFileSync } from 'node:fs'
-import { end, freePort, startScript, temporaryFolder, waitFor, type Teardown } from '../helpers/processes.js'
+import { runCommand } from '../helpers/command-line.js'
+import { end, freePort, startScript, temporaryFolder, waitFor } from '../helpers/processes.js'
 
 const CLI = entry('cli')
 const SERVER = entry('server')
 /** A cold machine starts a database, compiles the speech engine and makes a quarter of an hour of audio. */
 const DEMO_MS = 90_000
-
-interface Ended {
-  code: number | null
-  stdout: string
-  stderr: string
-}
-
-/** Runs the command line with only these variables and waits for its end. */
-async function run(t: Teardown, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const { child } = startScript(t, [CLI, ...args], { env: { PATH: process.env.PATH, REDIS_URL: 'off', ...env } })
-  let stdout = ''
-  let stderr = ''
-  child.stdout?.on('data', (bytes: Buffer) => (stdout += bytes.toString()))
-  child.stderr?.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
-  await once(child, 'close')
-  return { code: child.exitCode, stdout, stderr }
-}
 
 t.test('what cannot be understood ends with the usage and 2', async t => {
   const wrong = [
@@ -40,31 +24,31 @@ t.test('what cannot be understood ends with the usage and 2', async t => {
     ['demo', 'x']
   ]
   for (const args of wrong) {
-    const { code, stdout, stderr } = await run(t, args)
+    const { code, stdout, stderr } = await runCommand(t, args)
     t.equal(code, 2, args.join(' '))
     t.match(stderr, /\n {2}loom-tts-cache demo \[--url/)
     t.equal(stdout, '')
   }
-  const help = await run(t, ['--help'])
+  const help = await runCommand(t, ['--help'])
   t.match(help, { code: 0, stdout: /^Usage:\n {2}loom-tts-cache demo/, stderr: '' })
 })
 
 t.test('an address without this service ends with one line and 1', async t => {
   const port = await freePort()
-  const absent = await run(t, ['demo', '--url', `http://127.0.0.1:${port}`])
+  const absent = await runCommand(t, ['demo', '--url', `http://127.0.0.1:${port}`])
   t.match(absent, { code: 1, stderr: /^Nothing answers at http:\/\/127\.0\.0\.1:\d+\. .*\n$/ })
 
   const foreign = createServer((_request, response) => response.writeHead(404).end()).listen(0, '127.0.0.1')
   t.teardown(() => foreign.close())
   await once(foreign, 'listening')
   const { port: taken } = foreign.address() as AddressInfo
-  const other = await run(t, ['demo'], { PORT: String(taken), PUBLIC_URL: `http://127.0.0.1:${taken}` })
+  const other = await runCommand(t, ['demo'], { PORT: String(taken), PUBLIC_URL: `http://127.0.0.1:${taken}` })
   t.match(other, { code: 1, stderr: /is not this service\. Give its address with --url, or another PORT\.\n$/ })
 })
 
 t.test('a service that does not start says why', async t => {
   const port = String(await freePort())
-  const { code, stderr } = await run(t, ['demo'], { PORT: port, DATA_DIR: SERVER })
+  const { code, stderr } = await runCommand(t, ['demo'], { PORT: port, DATA_DIR: SERVER })
   t.equal(code, 1)
   t.match(stderr, /^The service did not start:\nloom-tts-cache: .*server\.ts/, 'in the words of the service')
 })
@@ -75,7 +59,7 @@ t.test('the demo', { timeout: 3 * DEMO_MS }, async t => {
   const env = { PORT: String(port), DATA_DIR: await temporaryFolder(t) }
 
   await t.test('starts a service, measures, and ends it', async t => {
-    const { code, stdout, stderr } = await run(t, ['demo', '--json', '--lang', 'en'], env)
+    const { code, stdout, stderr } = await runCommand(t, ['demo', '--json', '--lang', 'en'], env)
     t.equal(code, 0, stderr)
     const report = JSON.parse(stdout) as DemoReport & { url: string; dataDir: string }
     t.match(report, { url, dataDir: env.DATA_DIR, title: 'The Lighthouse Inventory', segments: 10 })
@@ -91,7 +75,7 @@ t.test('the demo', { timeout: 3 * DEMO_MS }, async t => {
   await t.test('uses a running one and leaves it running', async t => {
     const service = startScript(t, [SERVER], { env: { PATH: process.env.PATH, REDIS_URL: 'off', ...env } })
     await waitFor(async () => (await probe(url)) === 'ready', 30_000)
-    const { code, stdout, stderr } = await run(t, ['demo', '--lang', 'en', '--url', `${url}/`], env)
+    const { code, stdout, stderr } = await runCommand(t, ['demo', '--lang', 'en', '--url', `${url}/`], env)
     t.equal(code, 0, stderr)
     t.equal(await probe(url), 'ready')
     t.match(stdout, /^Service +.* running already\nImport +.*"The Lighthouse Inventory", 10 segments/)

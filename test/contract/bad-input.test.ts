@@ -286,7 +286,7 @@ const badPaths: Refusal[] = [
   { name: 'a double slash', request: '//libros/1', status: 404 },
   { name: 'an unknown route', request: '/nowhere', status: 404, code: 'ROUTE_NOT_FOUND' },
   { name: 'an unknown method', request: { method: 'PATCH', url: '/libros/1' }, status: 404 },
-  { name: 'a route of a later version', request: '/admin/cache', status: 404 },
+  { name: 'an admin route without ADMIN_TOKEN', request: '/admin/cache', status: 404, code: 'ROUTE_NOT_FOUND' },
   { name: 'HEAD of a segment', request: { method: 'HEAD', url: '/tts/segment?libro=1&segment=0' }, status: 404 }
 ]
 

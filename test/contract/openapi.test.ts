@@ -9,7 +9,7 @@ import { ttsCache } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { buildTestApp, importBook } from '../helpers/app.js'
 import { FakeEngine } from '../helpers/fake-engine.js'
-import { GOLDEN, GOLDEN_URL, readGolden, render } from './golden.js'
+import { GOLDEN, GOLDEN_ENV, GOLDEN_URL, readGolden, render } from './golden.js'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const METHODS = ['get', 'post', 'put', 'delete', 'patch', 'head', 'options', 'trace']
@@ -61,7 +61,7 @@ function validator({ components }: Document) {
 }
 
 t.test('the documents are those that are committed', async t => {
-  const { app } = await buildTestApp(t, { PUBLIC_URL: GOLDEN_URL })
+  const { app } = await buildTestApp(t, GOLDEN_ENV)
   for (const name of GOLDEN) {
     const served = await render(app, name)
     t.ok(served === readGolden(name), `${name} has changed: look at "npm run openapi && git diff test/contract"`)
@@ -71,7 +71,7 @@ t.test('the documents are those that are committed', async t => {
 
 t.test('addresses are right whatever PUBLIC_URL and prefix are', async t => {
   const golden = Object.keys(parse('openapi.json').paths)
-  const { app, env } = await buildTestApp(t, { PUBLIC_URL: `${GOLDEN_URL}/libros` })
+  const { app, env } = await buildTestApp(t, { ...GOLDEN_ENV, PUBLIC_URL: `${GOLDEN_URL}/libros` })
   const inFolder = (await app.inject('/openapi.json')).json<Document>()
   t.same(inFolder.servers, [{ url: `${GOLDEN_URL}/libros` }])
   t.same(Object.keys(inFolder.paths), golden, 'a path of PUBLIC_URL is the business of the proxy')
@@ -169,8 +169,9 @@ for (const name of GOLDEN) {
 }
 
 t.test('real answers are what the documents say', async t => {
-  const { app } = await buildTestApp(t, { PUBLIC_URL: GOLDEN_URL })
+  const { app } = await buildTestApp(t, GOLDEN_ENV)
   const { id, documento_id: documentId } = await importBook(app, 'En un lugar de la Mancha.', { autor: 'Cervantes' })
+  const admin = { authorization: `Bearer ${GOLDEN_ENV.ADMIN_TOKEN}` }
   const requests: [string, string, InjectOptions | string][] = [
     ['get', '/voices', '/voices'],
     ['get', '/libros', '/libros?limit=1'],
@@ -182,7 +183,12 @@ t.test('real answers are what the documents say', async t => {
     ['get', '/tts/audio/{documentId}/{voiceId}/{segmentNum}', `/tts/audio/${documentId}/es-mx-f1/0`],
     ['get', '/health', '/health'],
     ['get', '/health/live', '/health/live'],
-    ['get', '/health/ready', '/health/ready']
+    ['get', '/health/ready', '/health/ready'],
+    ['get', '/admin/cache', { url: '/admin/cache', headers: admin }],
+    ['get', '/admin/cache/keys', { url: '/admin/cache/keys?limit=1', headers: admin }],
+    ['get', '/admin/cache/keys/{key}', { url: '/admin/cache/keys/voices:all', headers: admin }],
+    ['delete', '/admin/cache', { method: 'DELETE', url: '/admin/cache?all=true&dryRun=true', headers: admin }],
+    ['delete', '/admin/cache/keys/{key}', { method: 'DELETE', url: '/admin/cache/keys/book:9', headers: admin }]
   ]
   for (const name of GOLDEN) {
     const document = parse(name)

@@ -27,7 +27,8 @@ const LAYERS: Record<string, Arrows> = {
     types: ['src/schemas']
   },
   'src/app': { values: ['plugins', 'routes', 'src/http', 'src/config'], types: CORE },
-  'src/config': { values: [], types: [] },
+  // It names what it configures.
+  'src/config': { values: [], types: ['src/cache'] },
   'src/errors': { values: [], types: [] },
   'src/ids': { values: [], types: [] },
   'src/paths': { values: [], types: [] },
@@ -43,6 +44,7 @@ const LAYERS: Record<string, Arrows> = {
 
 /** The own part of each plugin under src/. A plugin without one only uses src/http and the instance. */
 const OWN_PART: Record<string, readonly string[]> = {
+  admin: ['src/cache'],
   'audio-store': ['src/storage'],
   'response-cache': ['src/cache'],
   'tts-cache': ['src/cache'],

@@ -1,13 +1,24 @@
 import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import path from 'node:path'
-import { end, freePort, start, temporaryFolder, waitFor, type StartedProcess, type Teardown } from './processes.js'
+import {
+  alive,
+  end,
+  freePort,
+  start,
+  temporaryFolder,
+  waitFor,
+  type StartedProcess,
+  type Teardown
+} from './processes.js'
 
 /** A real `redis-server` of one test, on a free port of 127.0.0.1. */
 export interface TestRedis {
   host: string
   port: number
   url: string
+  /** False after `kill`. */
+  isRunning(): boolean
   /** Process id of the running server. */
   pid(): number
   /** SIGKILL: connections break, what was not persisted is lost. */
@@ -37,9 +48,12 @@ function ask(port: number, command: string): Promise<string> {
  * Starts `redis-server` without persistence in a folder of its own; `args` add to its command line, e.g.
  * `['--appendonly', 'yes', '--requirepass', 'x']`. It ends with the test.
  */
-export async function startRedis(t: Teardown, options: { args?: readonly string[] } = {}): Promise<TestRedis> {
+export async function startRedis(
+  t: Teardown,
+  options: { args?: readonly string[]; port?: number } = {}
+): Promise<TestRedis> {
   const folder = await temporaryFolder(t)
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const pidFile = path.join(folder, 'redis.pid')
   const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
   let server: StartedProcess
@@ -61,6 +75,7 @@ export async function startRedis(t: Teardown, options: { args?: readonly string[
     host: '127.0.0.1',
     port,
     url: `redis://127.0.0.1:${port}`,
+    isRunning: () => alive(server.child),
     pid: () => server.child.pid ?? 0,
     kill: () => end(server.child),
     stop: () => void server.child.kill('SIGSTOP'),

@@ -12,11 +12,13 @@ const parse = (served: Served) => {
 }
 
 t.test('RFC 9211', async t => {
-  const hit = { hit: true, tier: 'memory', ttlSeconds: 30, stored: false }
+  const hit = { tier: 'memory', ttlSeconds: 30, stored: false, stale: null }
   t.strictSame(parse(hit), { name: 'tts', hit: true, ttl: 30, detail: 'memory' })
   t.strictSame(parse({ ...hit, tier: 'redis', ttlSeconds: 0 }), { name: 'tts', hit: true, ttl: 0, detail: 'redis' })
-  t.strictSame(parse({ ...hit, tier: null, ttlSeconds: null }), { name: 'tts', hit: true })
-  const miss = { hit: false, tier: null, ttlSeconds: null, stored: true }
+  t.strictSame(parse({ ...hit, ttlSeconds: null }), { name: 'tts', hit: true, detail: 'memory' })
+  const miss = { tier: null, ttlSeconds: null, stored: true, stale: null }
   t.strictSame(parse(miss), { name: 'tts', fwd: 'miss', stored: true })
   t.strictSame(parse({ ...miss, stored: false }), { name: 'tts', fwd: 'miss' })
+  const copy = { ...hit, ttlSeconds: -3, stale: 'error' }
+  t.strictSame(parse(copy), { name: 'tts', hit: true, ttl: -3, detail: 'memory', stale: 'error' })
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { SynthesisError } from '../../src/errors.js'
-import { buildTestApp, importBook } from '../helpers/app.js'
+import { buildTestApp, importBook, PUBLIC_URL } from '../helpers/app.js'
 
 const NAME = '[a-zA-Z_:][a-zA-Z0-9_:]*'
 const SAMPLE = new RegExp(`^(${NAME})(\\{(${NAME}="(\\\\.|[^"\\\\])*",?)*\\})? (-?[0-9.e+-]+|nan|[+-]inf)$`, 'i')
@@ -25,17 +25,26 @@ t.test('valid Prometheus text with counts of the cache and of the generation, an
     throw new SynthesisError('broken')
   }
   await app.inject(`/tts/segment?libro=${other.id}&segment=0`)
+  const { audioUrl } = (await app.inject(url)).json<{ audioUrl: string }>()
+  for (let times = 0; times < 4; times++) await app.inject(audioUrl.slice(PUBLIC_URL.length))
   await app.inject('/nowhere/8c1e8a3e-5d0f-4c56-9a53-0a4a3f1f7c11')
 
-  t.equal(await value('cache_requests_total{family="audio",tier="memory",result="hit"}'), 2)
-  t.equal(await value('cache_requests_total{family="audio",tier="none",result="miss"}'), 1)
+  t.equal(await value('cache_requests_total{family="audio",tier="memory",result="hit"}'), 3)
+  t.equal(
+    await value('cache_requests_total{family="audio",tier="none",result="miss"}'),
+    3,
+    'before and after one was made, and one that failed'
+  )
   t.equal(await value('audio_generations_total{result="made"}'), 1)
   t.equal(await value('audio_generations_total{result="failed"}'), 1)
   t.equal(await value('audio_generation_seconds_count'), 1)
   t.equal(await value('audio_waiting'), 0)
   t.ok((await value('cache_memory_entries')) > 0)
+  t.equal(await value('audio_memory_hits_total'), 2)
+  t.equal(await value('audio_memory_entries'), 1)
+  t.ok((await value('audio_memory_bytes')) > 0)
   const route = 'method="GET",route="/tts/audio/:documentId/:voiceId/:segmentNum",status_code="200"'
-  t.equal(await value(`http_request_duration_seconds_count{${route}}`), 3)
+  t.equal(await value(`http_request_duration_seconds_count{${route}}`), 4)
 
   const answer = await app.inject('/metrics')
   t.match(answer.headers, { 'content-type': /^text\/plain; version=0\.0\.4/, 'cache-control': 'no-store' })

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { gunzipSync } from 'node:zlib'
 import fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
@@ -37,7 +38,8 @@ async function build(t: Teardown, redis: TtsCache | null = null): Promise<Servic
   const load = async (id: string | number) => {
     service.loads++
     if (String(id) === '404') throw new BookNotFoundError(id)
-    return { value: { id: Number(id), titulo: 'Año — “ñandú” 𝄞' }, cacheable: String(id) !== '7' }
+    const titulo = 'Año — “ñandú” 𝄞'.repeat(String(id) === '8' ? 1000 : 1)
+    return { value: { id: Number(id), titulo }, cacheable: String(id) !== '7' }
   }
   app.get<{ Params: { id: number } }>(
     '/libros/:id',
@@ -153,8 +155,49 @@ t.test('errors and what is not cacheable are not stored', async t => {
     t.equal(missing.statusCode, 404)
     t.notOk('etag' in missing.headers || 'cache-status' in missing.headers)
     t.equal((await service.app.inject('/libros/7')).headers['cache-status'], 'tts; fwd=miss')
-    t.equal(service.loads, 2 * times)
+    t.equal(service.loads, 1 + times, 'an unknown id is looked up once')
   }
+})
+
+t.test('a large answer is sent as the stored gzip to who takes it, and inflated to others', async t => {
+  const service = await build(t)
+  const ask = (encoding: string, url = '/libros/8') =>
+    service.app.inject({ url, headers: { 'accept-encoding': encoding } })
+  for (const kind of ['miss', 'hit']) {
+    await service.cache.invalidateBook(8)
+    if (kind === 'hit') await ask('gzip')
+    const zipped = await ask('gzip, deflate, br')
+    if (kind === 'miss') await service.cache.invalidateBook(8)
+    const plain = await ask('br, gzip;q=0')
+    t.equal(zipped.headers['content-encoding'], 'gzip')
+    t.equal(zipped.headers['content-length'], String(zipped.rawPayload.length))
+    t.equal(gunzipSync(zipped.rawPayload).toString(), plain.body)
+    t.notOk('content-encoding' in plain.headers)
+    t.ok(zipped.rawPayload.length < plain.rawPayload.length / 5)
+    t.equal(zipped.headers.etag, String(plain.headers.etag).replace(/"$/, '-gzip"'))
+    t.match([zipped.headers.vary, plain.headers.vary], ['accept-encoding', 'accept-encoding'])
+  }
+  const head = await service.app.inject({ method: 'HEAD', url: '/libros/8', headers: { 'accept-encoding': 'gzip' } })
+  t.match(head.headers, { 'content-encoding': 'gzip', 'content-length': (await ask('gzip')).headers['content-length'] })
+  const { etag } = (await ask('gzip')).headers
+  for (const known of [String(etag), String(etag).replace('-gzip', '')]) {
+    const headers = { 'if-none-match': known, 'accept-encoding': 'gzip' }
+    const unchanged = await service.app.inject({ url: '/libros/8', headers })
+    t.equal(unchanged.statusCode, 304)
+    t.equal(unchanged.headers.etag, etag)
+    t.notOk('content-encoding' in unchanged.headers)
+  }
+})
+
+t.test('the plain bytes of a gzip are kept from the first reader on who wants them, and counted', async t => {
+  const service = await build(t)
+  await service.app.inject({ url: '/libros/8', headers: { 'accept-encoding': 'gzip' } })
+  const before = service.cache.memoryStatus().bytes
+  const plain = await service.app.inject('/libros/8')
+  const kept = service.cache.memoryStatus().bytes - before
+  t.ok(kept >= plain.rawPayload.length && kept < plain.rawPayload.length + 500, `${kept} bytes`)
+  await service.app.inject('/libros/8')
+  t.equal(service.cache.memoryStatus().bytes, before + kept)
 })
 
 t.test('beside: after the answer, on hits and misses, GET only, harmless when it fails', async t => {

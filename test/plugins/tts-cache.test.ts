@@ -62,6 +62,6 @@ t.test('without: in memory', async t => {
   const app = await build(t, { kind: 'off' })
   await app.ttsCache.read(app.ttsCache.keys.voices(), async () => ({ value: [{ id: 'v1' }] }))
   t.match(await app.ttsCache.status(), { connected: false, mode: 'memory', asked: false })
-  t.equal(app.ttsCache.memoryStatus().maxBytes, 1_000_000)
+  t.equal(app.ttsCache.memoryStatus().maxBytes, 500_000, 'the other half is for audio')
   t.equal(app.ttsCache.memoryStatus().entries, 1)
 })

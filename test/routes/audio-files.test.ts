@@ -3,7 +3,9 @@ import { rm, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { inspectMp3 } from '../../src/speech/mp3-inspect.js'
-import { buildTestApp, importBook, PUBLIC_URL, textOf } from '../helpers/app.js'
+import { comparable } from '../helpers/answers.js'
+import { buildCopy, buildTestApp, importBook, PUBLIC_URL, textOf } from '../helpers/app.js'
+import { waitFor } from '../helpers/processes.js'
 
 const { app, engine, env } = await buildTestApp(t)
 const book = await importBook(app, textOf(6, 'archivos'))
@@ -116,4 +118,64 @@ t.test('a file that nobody has a row for is not reachable', async t => {
   const staged = await app.audioStore.stage(recipe, Buffer.from('anything'))
   await staged.publish()
   t.match(await get(`/audio/${recipe}.mp3`), { statusCode: 404 })
+})
+
+t.test('an audio in memory is answered like one in its file: same status, headers and bytes', async t => {
+  const cold = await buildCopy(t, { ...env, CACHE_MEMORY_MB: '0' })
+  const url = await urlOf(0)
+  const { etag: tag = '' } = (await get(url)).headers
+  const size = Number((await get(url)).headers['content-length'])
+  const requests: [string, Record<string, string>][] = [
+    ['GET', {}],
+    ['HEAD', {}],
+    ['HEAD', { range: 'bytes=0-9' }],
+    ...['bytes=0-0', 'bytes=100-', 'bytes=-100', `bytes=-${size + 5}`, 'bytes=0-1,5-6', 'bytes=9-1', 'items=0-1'].map(
+      (range): [string, Record<string, string>] => ['GET', { range }]
+    ),
+    ...[`bytes=${size}-`, 'bytes=-0'].map((range): [string, Record<string, string>] => ['GET', { range }]),
+    ...[tag, '"x"', `W/${tag}`].map((value): [string, Record<string, string>] => [
+      'GET',
+      { range: 'bytes=5-9', 'if-range': value }
+    ]),
+    ...[tag, '"x"', '*'].map((value): [string, Record<string, string>] => ['GET', { 'if-none-match': value }]),
+    ['HEAD', { 'if-none-match': tag }],
+    ['GET', { 'if-none-match': tag, range: `bytes=${size}-` }]
+  ]
+  for (const [method, headers] of requests) {
+    const ask = { method: method as 'GET', url, headers }
+    const hits = app.audioStore.stats().hits
+    const hot = await app.inject(ask)
+    const title = `${method} ${JSON.stringify(headers)}`
+    if (hot.statusCode === 416) {
+      const [one, other] = [hot, await cold.app.inject(ask)]
+      t.strictSame({ ...one.json<object>(), instance: '' }, { ...other.json<object>(), instance: '' }, title)
+      t.equal(one.headers['content-range'], other.headers['content-range'])
+    } else t.strictSame(comparable(hot), comparable(await cold.app.inject(ask)), title)
+    t.equal(app.audioStore.stats().hits, hits + 1, 'it came from memory')
+  }
+  t.match(await app.inject(`${url}?a=1&a=2`), { statusCode: 400 }, 'a hit checks the query as a miss does')
+  t.match(await app.inject(url.replace('.mp3', '.wav')), { statusCode: 400 })
+  t.equal(cold.app.audioStore.stats().entries, 0)
+})
+
+t.test('an audio in memory is gone when it is removed or another copy deletes its file', async t => {
+  const url = await urlOf(0)
+  const intact = (await get(url)).rawPayload
+  const recipe = path.basename(url, '.mp3')
+  for (const remove of [
+    () => app.audioStore.remove(recipe),
+    async () => {
+      await rm(path.join(env['DATA_DIR'] ?? '', 'audio', recipe.slice(0, 2), `${recipe}.mp3`))
+      await waitFor(() => app.audioStore.peek(recipe) === null)
+    }
+  ]) {
+    await get(url)
+    await get(url)
+    t.ok(app.audioStore.peek(recipe), 'it is in memory')
+    const calls = engine.totalCalls
+    await remove()
+    t.equal((await app.inject({ method: 'HEAD', url })).statusCode, 404)
+    t.ok((await get(url)).rawPayload.equals(intact))
+    t.equal(engine.totalCalls, calls + 1, 'it was made again')
+  }
 })

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { CacheEntry, CacheTier } from '../../src/cache/cache-tier.js'
-import { etagOf } from '../../src/cache/codec.js'
-import { book } from '../cache/copy.js'
+import { encode, plainForm } from '../../src/cache/codec.js'
+import { book, heldEntry } from '../cache/copy.js'
 
 export interface TierUnderTest {
   tier: CacheTier
@@ -14,8 +14,8 @@ export interface TierUnderTest {
 /** What every tier promises, whatever it keeps the answers in. */
 export function cacheTierSuite(t: Test, make: (t: Test) => Promise<TierUnderTest>): void {
   const entry = (now: () => number, title: string, ttlMs = 60_000): CacheEntry => {
-    const body = JSON.stringify({ id: 1, titulo: title })
-    return { body, etag: etagOf(body), expiresAt: now() + ttlMs }
+    const { plain, gzip, etag, expiresAt } = heldEntry(JSON.stringify({ id: 1, titulo: title }), now() + ttlMs)
+    return { plain, gzip, etag, expiresAt }
   }
 
   t.test('an absent key is a miss', async t => {
@@ -28,9 +28,20 @@ export function cacheTierSuite(t: Test, make: (t: Test) => Promise<TierUnderTest
     const stored = entry(now, 'Ñandú — “año” 𝄞')
     t.equal(await put(1, stored), true)
     const found = await tier.get(book(1))
-    t.equal(found?.body, stored.body)
+    t.equal(found?.plain, stored.plain)
     t.equal(found?.etag, stored.etag)
     t.ok(Math.abs((found?.expiresAt ?? 0) - stored.expiresAt) < 500)
+  })
+
+  t.test('a large value comes back as the gzip that was stored', async t => {
+    const { tier, put, now } = await make(t)
+    const answer = await encode({ id: 1, titulo: 'largo — '.repeat(1000) })
+    await put(1, { ...answer, expiresAt: now() + 60_000 })
+    const found = await tier.get(book(1))
+    t.ok(answer.gzip)
+    t.strictSame(found?.gzip, answer.gzip)
+    t.equal(found?.etag, answer.etag)
+    t.equal(found && plainForm(found).toString(), answer.plain?.toString())
   })
 
   t.test('an entry ends', async t => {
@@ -65,6 +76,6 @@ export function cacheTierSuite(t: Test, make: (t: Test) => Promise<TierUnderTest
     await put(1, entry(now, 'old'))
     await tier.delete([book(1)])
     t.equal(await put(1, entry(now, 'new')), true)
-    t.match((await tier.get(book(1)))?.body, 'new')
+    t.match((await tier.get(book(1)))?.plain, 'new')
   })
 }

@@ -11,10 +11,11 @@ const silent = { info: () => undefined, warn: () => undefined, error: () => unde
 const page = { title: 'T', author: null, language: 'es', description: null }
 const db = await openDatabase(t)
 
-/** An import with a thread of its own; `settled` are the books whose caches were told. */
+/** An import with a thread of its own; `settled` and `announced` are the books whose caches were told. */
 function importer({ maxTextBytes = 10_000_000 } = {}) {
   const thread = new TextThread()
   const settled: number[] = []
+  const announced: number[] = []
   const books = new BookImport({
     db,
     thread,
@@ -23,20 +24,23 @@ function importer({ maxTextBytes = 10_000_000 } = {}) {
     settling: (bookId, commit) => {
       settled.push(bookId)
       return commit()
-    }
+    },
+    announce: async bookId => void announced.push(bookId)
   })
   t.teardown(async () => {
     await books.close()
     await thread.close()
   })
-  return { books, settled }
+  return { books, settled, announced }
 }
 const stateOf = async (id: number) => (await db.books.get(id))?.state
 
 t.test('a short text is ready at once, a long one later, and its caches are told', async t => {
-  const { books, settled } = importer()
-  t.match(await books.create(page, 'Hola.'), { state: 'ready', totalSegments: 1 })
+  const { books, settled, announced } = importer()
+  const short = await books.create(page, 'Hola.')
+  t.match(short, { state: 'ready', totalSegments: 1 })
   const long = await books.create(page, textOf(60))
+  t.strictSame(announced, [short.id, long.id])
   t.match(long, { state: 'pending', totalSegments: 0 })
   await waitFor(async () => (await stateOf(long.id)) === 'ready')
   await waitFor(() => books.running === 0)
