@@ -15,7 +15,7 @@ export default fp(
       db,
       connectionString: app.pg.pool.options.connectionString ?? '',
       redis: config.redis.kind === 'off' ? null : app.redis,
-      redisAsked: config.redis.kind === 'standalone' && config.redis.asked,
+      redisAsked: config.redis.kind !== 'off' && config.redis.asked,
       dataDir: config.dataDir,
       flushMs: config.progressFlushMs,
       ack: config.progressAck,

@@ -67,13 +67,13 @@ export class Acceptor {
   async #putInJournal(journal: Journal, position: Position): Promise<Outcome | null> {
     const { pending, writeBehind, counts } = this.#options
     if (!pending.hasRoomFor(position)) throw new ProgressUnavailableError()
-    // Beside each other, unless it may turn out that the position must not be seen.
-    const beside = mayBeLateHalf(position) ? null : journal.copy(position)
-    const [reply] = await Promise.all([journal.put(position), beside])
+    // In one round trip, unless it may turn out that the position must not be seen.
+    const copy = !mayBeLateHalf(position)
+    const reply = await journal.put(position, { copy })
     if (reply.kind === 'failed') return null
     if (reply.kind !== 'stored') return this.#refused(position, reply)
     writeBehind.add(position)
-    if (!beside) await journal.copy(position)
+    if (!copy) await journal.copy(position)
     counts.acknowledged.redis++
     return { applied: true, position }
   }

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Cluster, Redis } from 'ioredis'
-
-/** The client of a single server, of Sentinel or of a Cluster. */
-export type RedisClient = Redis | Cluster
+import type { RedisClient } from '../cache/redis-client.js'
+import { send, type Command, type Reply } from '../cache/redis-pipeline.js'
 
 /** A Lua script; all its keys stand in one slot. */
 export interface Script {
@@ -84,16 +82,19 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
 )
 
-/** Runs a script, by its text where the server does not know it yet. Rejects with the client's errors. */
-export async function run(
-  client: RedisClient,
-  { sha1, text, keys }: Script,
-  args: readonly (string | number)[]
-): Promise<unknown> {
-  try {
-    return await client.evalsha(sha1, keys, ...args)
-  } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-    return client.eval(text, keys, ...args)
-  }
+/** A script with its keys and arguments. */
+export type Call = readonly [script: Script, ...args: (string | number)[]]
+
+const byHash = ([{ sha1, keys }, ...args]: Call): Command => ['evalsha', sha1, keys, ...args]
+const byText = ([{ text, keys }, ...args]: Call): Command => ['eval', text, keys, ...args]
+
+/** Runs scripts in one round trip, by their texts where the server does not know them yet. Never rejects, as `send`. */
+export async function run(client: RedisClient, calls: readonly Call[]): Promise<Reply[]> {
+  const replies = await send(client, calls.map(byHash))
+  const unknown = calls.filter((_, at) => isUnknown(replies[at]))
+  if (unknown.length === 0) return replies
+  const again = await send(client, unknown.map(byText))
+  return replies.map(reply => (isUnknown(reply) ? (again.shift() ?? reply) : reply))
 }
+
+const isUnknown = (reply: Reply | undefined): boolean => reply?.error?.message.startsWith('NOSCRIPT') === true

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { Cluster, type Redis } from 'ioredis'
 import type { FastifyBaseLogger } from 'fastify'
+import { watchTopology, type Unwatch } from '../cache/cluster-topology.js'
+import { evictionWarning } from '../cache/eviction-watch.js'
+import { serversOf, type RedisClient } from '../cache/redis-client.js'
+import { send, type Command } from '../cache/redis-pipeline.js'
 import { DATABASE_KEY } from '../cache/redis-trust.js'
-import { within } from '../deadline.js'
 import { JournalError } from '../errors.js'
 import { allTags } from './journal-keys.js'
-import type { RedisClient } from './journal-scripts.js'
 
 /**
  * `kept`: what is put there stays, as far as one can tell; `unsafe`: it may be evicted to make room; `lost`: something
@@ -28,8 +29,6 @@ export interface JournalTrustOptions {
 const CHECK_MS = 1000
 /** Pause after a check that failed on a connection that looks well. */
 const RETRY_MS = 100
-/** Longest wait for one answer in a check. */
-const ANSWER_MS = 500
 
 const LINES: Record<JournalState, string> = {
   kept: 'Progress is acknowledged with a copy in Redis.',
@@ -48,6 +47,7 @@ const LINES: Record<JournalState, string> = {
 export class JournalTrust {
   readonly #options: JournalTrustOptions
   readonly #interval: NodeJS.Timeout
+  readonly #unwatch: Unwatch
   #retry: NodeJS.Timeout | undefined
   #checking: Promise<void> | null = null
   #closed = false
@@ -63,6 +63,7 @@ export class JournalTrust {
     this.#options = options
     options.client.on('ready', this.#onReady)
     options.client.on('close', this.#onClose)
+    this.#unwatch = watchTopology(options.client, () => this.doubt())
     this.#interval = setInterval(() => void this.check(), CHECK_MS).unref()
   }
 
@@ -95,6 +96,7 @@ export class JournalTrust {
     clearTimeout(this.#retry)
     this.#options.client.off('ready', this.#onReady)
     this.#options.client.off('close', this.#onClose)
+    this.#unwatch()
   }
 
   readonly #onReady = (): void => this.doubt()
@@ -133,17 +135,17 @@ export class JournalTrust {
 
   async #examine(): Promise<Found> {
     const { client, databaseId } = this.#options
-    const masters: readonly Redis[] = client instanceof Cluster ? client.nodes('master') : [client]
-    const infos = await answers(masters.map(master => master.info()))
-    await answers([client.set(DATABASE_KEY, databaseId, 'NX').catch(() => null)])
-    const [owner] = await answers([client.get(DATABASE_KEY)])
+    const asked = serversOf(client).map(server => ask(server, [['info']]))
+    const infos = (await Promise.all(asked)).map(([info]) => String(info))
     const servers = infos
       .map(info => field(info, 'run_id'))
       .sort()
       .join()
-    // It is full and holds no word of anybody.
-    if (owner == null) return { state: 'away', servers }
-    const evicts = infos.some(info => field(info, 'maxmemory_policy').startsWith('allkeys-'))
+    // An error of the SET alone is that of a full Redis, and the owner may be known.
+    await send(client, [['set', DATABASE_KEY, databaseId, 'NX']])
+    const [owner] = await ask(client, [['get', DATABASE_KEY]])
+    if (owner === null) return { state: 'away', servers }
+    const evicts = evictionWarning(infos.map(info => field(info, 'maxmemory_policy'))) !== null
     return { state: owner !== databaseId ? 'foreign' : evicts ? 'unsafe' : 'kept', servers }
   }
 
@@ -151,10 +153,15 @@ export class JournalTrust {
   async #mark(): Promise<string[]> {
     const { client } = this.#options
     const word = randomUUID()
-    const set = answers(allTags.map(({ mark }) => client.set(mark, word, 'NX')))
-    const marks = await answers(allTags.map(({ mark }) => client.get(mark)))
-    await set
-    return marks.map(mark => mark ?? '')
+    await ask(
+      client,
+      allTags.map(({ mark }) => ['set', mark, word, 'NX'])
+    )
+    const marks = await ask(
+      client,
+      allTags.map(({ mark }) => ['get', mark])
+    )
+    return marks.map(mark => (typeof mark === 'string' ? mark : ''))
   }
 
   /** One line a change; the first state of a Redis that nobody asked for goes without saying. */
@@ -173,13 +180,12 @@ interface Found {
   servers: string
 }
 
-const LATE = Symbol('late')
-
-/** All answers, or a rejection when one of them fails or takes too long. */
-async function answers<T>(asked: readonly Promise<T>[]): Promise<T[]> {
-  const found = await within(ANSWER_MS, Promise.all(asked), LATE)
-  if (found === LATE) throw new JournalError()
-  return found
+/** All answers. @throws JournalError when one of them is an error. */
+async function ask(client: RedisClient, commands: readonly Command[]): Promise<unknown[]> {
+  const replies = await send(client, commands)
+  const failed = replies.find(({ error }) => error)
+  if (failed) throw new JournalError({ cause: failed.error })
+  return replies.map(({ value }) => value)
 }
 
 const field = (info: string, name: string): string => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? ''

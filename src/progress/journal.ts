@@ -1,9 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { RedisClient } from '../cache/redis-client.js'
+import { send, type Command, type Reply } from '../cache/redis-pipeline.js'
 import type { PositionId } from '../db/progress.js'
 import { JournalError } from '../errors.js'
 import { readableCopy } from './copy.js'
 import { allTags, copyKey, parseRecordKey, recordKeys, type TagKeys } from './journal-keys.js'
-import { CLEAR, COPY, DUE, PUT, run, type RedisClient, type Script } from './journal-scripts.js'
+import { CLEAR, COPY, DUE, PUT, run, type Call } from './journal-scripts.js'
 import { JournalTrust, type JournalState } from './journal-trust.js'
 import { decodePosition, encodePosition, isVersion, type Position } from './position.js'
 import { doubleReportSince, mayBeLateHalf } from './rules.js'
@@ -33,8 +35,6 @@ export interface DueRecord {
   found: { v: string | null; d: string | null }
 }
 
-/** Longest wait for one answer; the clients' own time limits do not cover every case. */
-const ANSWER_MS = 250
 /** Life of a record after its commit: as long as a write that was given up may still come. */
 const RECORD_MS = 3_600_000
 /** Life of the copy for readers, less up to 10 %. */
@@ -77,78 +77,91 @@ export class Journal {
     this.#trust.close()
   }
 
-  /** Puts a position beside the one in memory. Never rejects; any failure stops the trust. */
-  async put(position: Position): Promise<PutReply> {
-    const { number, record, dirty, mark } = recordKeys(position)
-    const { version, voiceId, segment } = position
-    const place = mayBeLateHalf(position) ? `${voiceId}:${segment}` : ''
-    const since = doubleReportSince(version)
-    const word = this.#trust.marks[number] ?? ''
-    try {
-      const keys = [record, dirty, mark]
-      return this.#read(
-        position,
-        await this.#run(PUT, [...keys, version, encodePosition(position), word, place, since])
-      )
-    } catch (error) {
-      // A record of another type concerns nobody else.
-      if (!(error instanceof Error) || !error.message.startsWith('WRONGTYPE')) this.#trust.doubt()
-      return FAILED
-    }
+  /**
+   * Puts a position beside the one in memory, and with `copy` into the copy for readers, in one round trip. Never rejects;
+   * any failure stops the trust.
+   */
+  async put(position: Position, { copy }: { copy: boolean }): Promise<PutReply> {
+    const calls = copy ? [this.#putting(position), copying(position)] : [this.#putting(position)]
+    const [reply] = await run(this.#client, calls)
+    return this.#read(position, reply)
+  }
+
+  /** Puts many at once, without copies; the replies stand in the order of the positions. Never rejects. */
+  async putAll(positions: readonly Position[]): Promise<PutReply[]> {
+    const replies = await run(
+      this.#client,
+      positions.map(position => this.#putting(position))
+    )
+    return positions.map((position, at) => this.#read(position, replies[at]))
   }
 
   /** Renews the copy for readers unless it is newer. Never rejects: it is not read from, so its failure costs nothing. */
   async copy(position: Position): Promise<void> {
-    if (!this.isOurs) return
-    const life = Math.floor(COPY_MS * (1 - Math.random() * 0.1))
-    const args = [copyKey(position), position.version, readableCopy(position), life]
-    await this.#run(COPY, args).catch(() => undefined)
+    if (this.isOurs) await run(this.#client, [copying(position)])
   }
 
   /** Takes committed positions out of the journal. Never rejects: what is left there is stored once more, without effect. */
   async clear(positions: readonly Position[]): Promise<void> {
     if (!this.isOurs) return
-    await Promise.allSettled(
-      positions.map(position => {
-        const { record, dirty } = recordKeys(position)
-        return this.#run(CLEAR, [record, dirty, position.version, RECORD_MS])
-      })
-    )
+    const calls = positions.map((position): Call => {
+      const { record, dirty } = recordKeys(position)
+      return [CLEAR, record, dirty, position.version, RECORD_MS]
+    })
+    await run(this.#client, calls)
   }
 
   /** The position that stands there; null when none does. Rejects when Redis does not answer. */
   async find(id: PositionId): Promise<Position | null> {
-    const [version, text] = await bounded(this.#client.hmget(recordKeys(id).record, 'v', 'd'))
+    const [version, text] = await this.#record(recordKeys(id).record)
     return version && text ? decodePosition(id, text) : null
   }
 
   /** Records that have waited for `ageMs` at least, by the clock of Redis. Rejects when Redis does not answer. */
   async due(ageMs: number): Promise<DueRecord[]> {
-    const found = await Promise.all(allTags.map(tag => this.#dueOf(tag, ageMs)))
+    const calls = allTags.map((tag): Call => [DUE, tag.dirty, tag.mark, ageMs, DUE_LIMIT])
+    const replies = await run(this.#client, calls)
+    const found = allTags.map((tag, at) => {
+      const [mark, keys] = valueOf(replies[at]) as [string | null, string[]]
+      if (this.isTrusted && mark !== this.#trust.marks[tag.number]) this.#trust.doubt()
+      return keys.map(key => this.#lookUp(tag, key))
+    })
     return Promise.all(found.flat())
   }
 
   /** Takes out of the journal what is no position. */
   async drop({ tag, key }: DueRecord): Promise<void> {
-    await bounded(this.#client.zrem(tag.dirty, key))
-  }
-
-  async #dueOf(tag: TagKeys, ageMs: number): Promise<Promise<DueRecord>[]> {
-    const answer = await this.#run(DUE, [tag.dirty, tag.mark, ageMs, DUE_LIMIT])
-    const [mark, keys] = answer as [string | null, string[]]
-    if (this.isTrusted && mark !== this.#trust.marks[tag.number]) this.#trust.doubt()
-    return keys.map(key => this.#lookUp(tag, key))
+    await this.#ask(['zrem', tag.dirty, key])
   }
 
   async #lookUp(tag: TagKeys, key: string): Promise<DueRecord> {
     const id = parseRecordKey(key)
-    const [v = null, d = null] = id ? await bounded(this.#client.hmget(key, 'v', 'd')) : []
+    const [v = null, d = null] = id ? await this.#record(key) : []
     const position = id && isVersion(v) && d !== null ? decodePosition(id, d) : null
     return { tag, key, id, position: position?.version === v ? position : null, found: { v, d } }
   }
 
-  #read(id: PositionId, answer: unknown): PutReply {
-    const [code, version = '', text = ''] = answer as [number, string?, string?]
+  async #record(key: string): Promise<(string | null)[]> {
+    return (await this.#ask(['hmget', key, 'v', 'd'])) as (string | null)[]
+  }
+
+  async #ask(command: Command): Promise<unknown> {
+    const [reply] = await send(this.#client, [command])
+    return valueOf(reply)
+  }
+
+  #putting(position: Position): Call {
+    const { number, record, dirty, mark } = recordKeys(position)
+    const { version, voiceId, segment } = position
+    const place = mayBeLateHalf(position) ? `${voiceId}:${segment}` : ''
+    const word = this.#trust.marks[number] ?? ''
+    return [PUT, record, dirty, mark, version, encodePosition(position), word, place, doubleReportSince(version)]
+  }
+
+  #read(id: PositionId, reply: Reply | undefined): PutReply {
+    // A record of another type concerns nobody else.
+    if (reply?.error && /\bWRONGTYPE\b/.test(reply.error.message)) return FAILED
+    const [code, version = '', text = ''] = (reply?.error ? LOST : reply?.value) as [number, string?, string?]
     if (code === 1) return { kind: 'stored' }
     if (code === -2) {
       this.#trust.doubt()
@@ -156,16 +169,18 @@ export class Journal {
     }
     return { kind: code === 0 ? 'newer' : 'lateHalf', version, current: decodePosition(id, text) }
   }
-
-  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
-    return bounded(run(this.#client, script, args))
-  }
 }
 
-/** Rejects after the longest wait; a lean timer, as every report passes here. */
-function bounded<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new JournalError()), ANSWER_MS)
-    answer.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
+/** What the script answers where nothing that stood there can be relied on. */
+const LOST = [-2] as const
+
+function copying(position: Position): Call {
+  const life = Math.floor(COPY_MS * (1 - Math.random() * 0.1))
+  return [COPY, copyKey(position), position.version, readableCopy(position), life]
+}
+
+/** @throws JournalError without an answer. */
+function valueOf(reply: Reply | undefined): unknown {
+  if (!reply || reply.error) throw new JournalError({ cause: reply?.error })
+  return reply.value
 }

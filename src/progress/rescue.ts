@@ -90,7 +90,7 @@ export class Rescue {
     const left: Position[] = []
     for (let start = 0; start < positions.length; start += BATCH) {
       const batch = positions.slice(start, start + BATCH)
-      const replies = await Promise.all(batch.map(position => journal.put(position)))
+      const replies = await journal.putAll(batch)
       left.push(...batch.filter((_, at) => replies[at]?.kind === 'failed'))
     }
     return left

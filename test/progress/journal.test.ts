@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import { Journal } from '../../src/progress/journal.js'
 import { recordKeys } from '../../src/progress/journal-keys.js'
-import { encodePosition } from '../../src/progress/position.js'
+import { encodePosition, type Position } from '../../src/progress/position.js'
 import { productionClient } from '../cache/copy.js'
 import { waitFor, type Teardown } from '../helpers/processes.js'
 import { startRedis } from '../helpers/redis.js'
@@ -26,18 +26,19 @@ async function build(t: Teardown, args: readonly string[] = []) {
   const journal = new Journal({ client, databaseId: 'd1', asked: true, onLost, log: { info: write, warn: write } })
   t.teardown(() => journal.close())
   await journal.check()
-  return { redis, other, lines, journal, recoveries: () => recoveries }
+  const put = (position: Position) => journal.put(position, { copy: false })
+  return { redis, other, lines, journal, put, recoveries: () => recoveries }
 }
 
 t.test('puts what is newer, refuses what is older, and tells what stands', async t => {
-  const { journal, other } = await build(t)
+  const { journal, put, other } = await build(t)
   t.ok(journal.isTrusted)
   const first = positionAt(NOW)
-  t.match(await journal.put(first), { kind: 'stored' })
-  t.same(await journal.put(positionAt(NOW - 1)), { kind: 'newer', version: first.version, current: first })
-  t.match(await journal.put(first), { kind: 'newer', version: first.version })
-  t.match(await journal.put(positionAt(NOW + 5, { intraMs: 0 })), { kind: 'lateHalf', current: { intraMs: 1000 } })
-  t.match(await journal.put(positionAt(NOW + 2000, { intraMs: 0 })), { kind: 'stored' })
+  t.match(await put(first), { kind: 'stored' })
+  t.same(await put(positionAt(NOW - 1)), { kind: 'newer', version: first.version, current: first })
+  t.match(await put(first), { kind: 'newer', version: first.version })
+  t.match(await put(positionAt(NOW + 5, { intraMs: 0 })), { kind: 'lateHalf', current: { intraMs: 1000 } })
+  t.match(await put(positionAt(NOW + 2000, { intraMs: 0 })), { kind: 'stored' })
   t.match(await journal.find(first), { intraMs: 0 })
   const { record, dirty } = recordKeys(first)
   t.equal(await other.ttl(record), -1)
@@ -46,21 +47,21 @@ t.test('puts what is newer, refuses what is older, and tells what stands', async
   await journal.clear([positionAt(NOW + 2000)])
   t.equal(await other.zscore(dirty, record), null)
   t.ok((await other.ttl(record)) > 3500, 'and still refuses older writes')
-  t.match(await journal.put(positionAt(NOW)), { kind: 'newer' })
+  t.match(await put(positionAt(NOW)), { kind: 'newer' })
 })
 
 t.test('versions that doubles cannot tell apart are told apart', async t => {
-  const { journal } = await build(t)
-  t.match(await journal.put(positionAt(0, { version: '9007199254740993' })), { kind: 'stored' })
-  t.match(await journal.put(positionAt(0, { version: '9007199254740992' })), { kind: 'newer' })
-  t.match(await journal.put(positionAt(0, { version: '9007199254740994' })), { kind: 'stored' })
-  t.match(await journal.put(positionAt(0, { version: '999999999999999' })), { kind: 'newer' })
+  const { put } = await build(t)
+  t.match(await put(positionAt(0, { version: '9007199254740993' })), { kind: 'stored' })
+  t.match(await put(positionAt(0, { version: '9007199254740992' })), { kind: 'newer' })
+  t.match(await put(positionAt(0, { version: '9007199254740994' })), { kind: 'stored' })
+  t.match(await put(positionAt(0, { version: '999999999999999' })), { kind: 'newer' })
 })
 
 t.test('what waits is found by its age, by the clock of Redis, and what is no position is told apart', async t => {
-  const { journal, other } = await build(t)
+  const { journal, put, other } = await build(t)
   const position = positionAt(NOW)
-  await journal.put(position)
+  await put(position)
   t.same(await journal.due(60_000), [])
   const { record, dirty } = recordKeys(position)
   const bad = recordKeys({ userId: 'bad', documentId: position.documentId })
@@ -78,24 +79,24 @@ t.test('what waits is found by its age, by the clock of Redis, and what is no po
 })
 
 t.test('FLUSHALL is noticed by the next report, and what waits is put there again first', async t => {
-  const { journal, other, recoveries } = await build(t)
+  const { journal, put, other, recoveries } = await build(t)
   t.equal(recoveries(), 1)
   await other.flushall()
-  t.match(await journal.put(positionAt(NOW)), { kind: 'failed' })
+  t.match(await put(positionAt(NOW)), { kind: 'failed' })
   await waitFor(() => journal.isTrusted)
   t.equal(recoveries(), 2)
-  t.match(await journal.put(positionAt(NOW)), { kind: 'stored' })
+  t.match(await put(positionAt(NOW)), { kind: 'stored' })
 })
 
 t.test('a Redis that evicts, is full, of another database or gone is not trusted', async t => {
-  const { journal, other, redis, lines } = await build(t)
+  const { journal, put, other, redis, lines } = await build(t)
   await other.config('SET', 'maxmemory-policy', 'allkeys-lru')
   await waitFor(() => journal.state === 'unsafe')
   t.match(lines.at(-1), /may evict/)
   await other.config('SET', 'maxmemory-policy', 'noeviction')
   await waitFor(() => journal.isTrusted)
   await other.config('SET', 'maxmemory', '1')
-  t.match(await journal.put(positionAt(NOW)), { kind: 'failed' }, 'full')
+  t.match(await put(positionAt(NOW)), { kind: 'failed' }, 'full')
   t.notOk(journal.isTrusted)
   await other.config('SET', 'maxmemory', '0')
   await waitFor(() => journal.isTrusted)
@@ -106,7 +107,7 @@ t.test('a Redis that evicts, is full, of another database or gone is not trusted
   await waitFor(() => journal.isTrusted)
   redis.stop()
   const started = performance.now()
-  t.match(await journal.put(positionAt(NOW + 1)), { kind: 'failed' }, 'hung')
+  t.match(await put(positionAt(NOW + 1)), { kind: 'failed' }, 'hung')
   t.ok(performance.now() - started < 1000)
   redis.cont()
   await waitFor(() => journal.isTrusted)
@@ -120,8 +121,8 @@ t.test('a Redis that evicts, is full, of another database or gone is not trusted
 })
 
 t.test('a record of another type is no reason to distrust all others', async t => {
-  const { journal, other } = await build(t)
+  const { journal, put, other } = await build(t)
   await other.set(recordKeys(positionAt(NOW)).record, 'x')
-  t.match(await journal.put(positionAt(NOW)), { kind: 'failed' })
+  t.match(await put(positionAt(NOW)), { kind: 'failed' })
   t.ok(journal.isTrusted)
 })
