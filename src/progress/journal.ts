@@ -39,8 +39,9 @@ export interface DueRecord {
 const RECORD_MS = 3_600_000
 /** Life of the copy for readers, less up to 10 %. */
 const COPY_MS = 3_600_000
-/** Records of one tag that are adopted at a time. */
-const DUE_LIMIT = 500
+/** Records of one tag that are adopted at a time, and of all tags that are read at once. */
+const DUE_LIMIT = 100
+const AT_ONCE = 500
 
 const FAILED: PutReply = { kind: 'failed' }
 
@@ -113,20 +114,29 @@ export class Journal {
 
   /** The position that stands there; null when none does. Rejects when Redis does not answer. */
   async find(id: PositionId): Promise<Position | null> {
-    const [version, text] = await this.#record(recordKeys(id).record)
+    const [version, text] = (await this.#ask(['hmget', recordKeys(id).record, 'v', 'd'])) as (string | null)[]
     return version && text ? decodePosition(id, text) : null
   }
 
-  /** Records that have waited for `ageMs` at least, by the clock of Redis. Rejects when Redis does not answer. */
-  async due(ageMs: number): Promise<DueRecord[]> {
+  /**
+   * Some of the records that have waited for `ageMs` at least, by the clock of Redis; none that `passOver` names. Rejects
+   * when Redis does not answer.
+   */
+  async due(ageMs: number, passOver: (id: PositionId) => boolean = () => false): Promise<DueRecord[]> {
     const calls = allTags.map((tag): Call => [DUE, tag.dirty, tag.mark, ageMs, DUE_LIMIT])
     const replies = await run(this.#client, calls)
-    const found = allTags.map((tag, at) => {
+    const waiting = allTags.flatMap((tag, at) => {
       const [mark, keys] = valueOf(replies[at]) as [string | null, string[]]
       if (this.isTrusted && mark !== this.#trust.marks[tag.number]) this.#trust.doubt()
-      return keys.map(key => this.#lookUp(tag, key))
+      return keys.map(key => ({ tag, key, id: parseRecordKey(key) }))
     })
-    return Promise.all(found.flat())
+    const wanted = waiting.filter(({ id }) => id === null || !passOver(id))
+    const due: DueRecord[] = []
+    // One lot after the other: a report that came in behind all of them would take Redis for dead.
+    for (let start = 0; start < wanted.length; start += AT_ONCE) {
+      due.push(...(await this.#lookUp(wanted.slice(start, start + AT_ONCE))))
+    }
+    return due
   }
 
   /** Takes out of the journal what is no position. */
@@ -134,15 +144,18 @@ export class Journal {
     await this.#ask(['zrem', tag.dirty, key])
   }
 
-  async #lookUp(tag: TagKeys, key: string): Promise<DueRecord> {
-    const id = parseRecordKey(key)
-    const [v = null, d = null] = id ? await this.#record(key) : []
-    const position = id && isVersion(v) && d !== null ? decodePosition(id, d) : null
-    return { tag, key, id, position: position?.version === v ? position : null, found: { v, d } }
-  }
-
-  async #record(key: string): Promise<(string | null)[]> {
-    return (await this.#ask(['hmget', key, 'v', 'd'])) as (string | null)[]
+  async #lookUp(waiting: readonly Omit<DueRecord, 'position' | 'found'>[]): Promise<DueRecord[]> {
+    const records = waiting.filter(({ id }) => id !== null)
+    const replies = await send(
+      this.#client,
+      records.map(({ key }) => ['hmget', key, 'v', 'd'])
+    )
+    const values = new Map(records.map(({ key }, at) => [key, valueOf(replies[at]) as (string | null)[]]))
+    return waiting.map(record => {
+      const [v = null, d = null] = values.get(record.key) ?? []
+      const position = record.id && isVersion(v) && d !== null ? decodePosition(record.id, d) : null
+      return { ...record, position: position?.version === v ? position : null, found: { v, d } }
+    })
   }
 
   async #ask(command: Command): Promise<unknown> {

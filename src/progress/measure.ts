@@ -28,6 +28,7 @@ const MISSING_MS = 2000
 const ALIASES = 50_000
 /** A database that hangs must not hold up what Redis can keep. */
 const OUTLINE_WAIT_MS = 1000
+const RENEWAL_WAIT_MS = 100
 const DURATION_WAIT_MS = 200
 
 /**
@@ -44,9 +45,8 @@ export class Measure {
   constructor(options: MeasureOptions) {
     this.#options = options
     this.#outlines = new LRUCache<string, Outline>({
-      // An outline that is asked for again is served meanwhile, also when the database does not answer.
-      allowStale: true,
-      allowStaleOnFetchRejection: true,
+      // What is past its end still tells more than a database that does not answer.
+      noDeleteOnStaleGet: true,
       noDeleteOnFetchRejection: true,
       maxSize: OUTLINE_BYTES,
       sizeCalculation: ({ ends }) => ends.byteLength + 500,
@@ -76,14 +76,17 @@ export class Measure {
 
   /** @throws BookNotFoundError; resolves with null while the database is away and the book was never looked at. */
   async outlineOf(documentId: string): Promise<Outline | null> {
+    const fresh = this.#outlines.get(documentId)
+    if (fresh) return fresh
+    const old = this.#outlines.peek(documentId, { allowStale: true }) ?? null
     try {
-      const known = this.#outlines.get(documentId, { allowStale: false })
-      const outline = known ?? (await within(OUTLINE_WAIT_MS, this.#outlines.fetch(documentId), null))
-      if (outline !== undefined) return outline
+      const found = await within(old ? RENEWAL_WAIT_MS : OUTLINE_WAIT_MS, this.#outlines.fetch(documentId), old)
+      if (found !== undefined) return found
     } catch (error) {
-      if (error instanceof DatabaseUnavailableError) return null
+      if (error instanceof DatabaseUnavailableError) return old
       throw error
     }
+    this.#outlines.delete(documentId)
     throw new BookNotFoundError(documentId)
   }
 

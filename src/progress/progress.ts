@@ -222,16 +222,22 @@ export class ListeningProgress {
     return this.#rescue.flush()
   }
 
-  /** Stores what is pending, or puts it where the next start finds it, and ends. At most some 5 s. */
+  /**
+   * Stores what is pending, or puts it where the next start finds it, and ends. At most some 5 s.
+   * @throws JournalError when positions were lost.
+   */
   async close(): Promise<void> {
     clearInterval(this.#purging)
     this.#clock.close()
     await this.#sweep?.close()
     await this.#rescue.flush()
     this.#writeBehind.close()
-    await this.#rescue.saveRest()
-    this.#journal?.close()
-    await within(CLOSE_MS, this.#pool.close(), undefined)
+    try {
+      await this.#rescue.saveRest()
+    } finally {
+      this.#journal?.close()
+      await within(CLOSE_MS, this.#pool.close(), undefined)
+    }
   }
 
   async #purge(): Promise<void> {

@@ -16,7 +16,7 @@ export interface RescueOptions {
   writeBehind: WriteBehind
   spill: Spill
   counts: ProgressCounts
-  log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>
+  log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error' | 'fatal'>
 }
 
 /** Longest wait of the end for PostgreSQL, then for Redis; the whole stop takes at most 10 s. */
@@ -43,7 +43,10 @@ export class Rescue {
     await within(FLUSH_MS, this.#options.writeBehind.flush(), false)
   }
 
-  /** At the end: what could not be stored stays in the journal, for another copy or the next start, else in a file. */
+  /**
+   * At the end: what could not be stored stays in the journal, for another copy or the next start, else in a file.
+   * @throws JournalError when it could be written nowhere: positions are lost, and the end must not look like a good one.
+   */
   async saveRest(): Promise<void> {
     const { spill, counts, log } = this.#options
     const all = this.#positions()
@@ -58,7 +61,8 @@ export class Rescue {
       counts.spilled += left.length
       log.warn({ positions: left.length }, 'positions are in a file of DATA_DIR until the next start')
     } catch (err) {
-      log.error({ err, positions: left }, 'positions could be written nowhere')
+      log.fatal({ err, positions: left }, 'positions could be written nowhere and are lost; this line holds them')
+      throw new JournalError({ cause: err })
     }
   }
 

@@ -16,14 +16,14 @@ export class Spill {
   async write(positions: readonly Position[]): Promise<void> {
     await mkdir(this.#folder, { recursive: true })
     const name = path.join(this.#folder, randomUUID())
-    const file = await open(`${name}.tmp`, 'wx', 0o600)
     try {
-      await file.writeFile(positions.map(toLine).join(''))
-      await file.sync()
-    } finally {
-      await file.close()
+      await writeSynced(`${name}.tmp`, positions.map(toLine).join(''))
+      await rename(`${name}.tmp`, `${name}.spill`)
+    } catch (error) {
+      // Half a file helps nobody, and what is full should not stay so.
+      await rm(`${name}.tmp`, { force: true }).catch(() => undefined)
+      throw error
     }
-    await rename(`${name}.tmp`, `${name}.spill`)
     await syncFolder(this.#folder)
   }
 
@@ -51,6 +51,16 @@ export class Spill {
   async #files(): Promise<string[]> {
     const names = await readdir(this.#folder).catch(() => [])
     return names.filter(name => name.endsWith('.spill'))
+  }
+}
+
+async function writeSynced(name: string, text: string): Promise<void> {
+  const file = await open(name, 'wx', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 

@@ -1,5 +1,3 @@
-import type { Position } from './position.js'
-import { isAfter } from './rules.js'
 import type { BatchWriter } from './batch-writer.js'
 import type { ProgressCounts } from './counts.js'
 import type { DueRecord, Journal } from './journal.js'
@@ -49,9 +47,10 @@ export class Sweep {
   }
 
   async #sweep(ageMs: number): Promise<number> {
-    const { journal, writer, counts } = this.#options
+    const { journal, pending, writer, counts } = this.#options
     if (!journal.isOurs || writer.pauseMs > 0) return 0
-    const due = (await journal.due(ageMs)).filter(record => !this.#isPendingHere(record))
+    // A newer one of a copy that died stays in the journal when the one that waits here has been stored.
+    const due = await journal.due(ageMs, id => pending.get(id) !== null)
     const positions = due.flatMap(({ position }) => position ?? [])
     const report = await writer.write(positions.map(position => ({ position, jump: null })))
     counts.adopted += report.applied.size
@@ -62,11 +61,6 @@ export class Sweep {
       dropped++
     }
     return report.settled.length + dropped
-  }
-
-  #isPendingHere({ position }: DueRecord): boolean {
-    const own: Position | null = position && this.#options.pending.get(position)
-    return own !== null && position !== null && !isAfter(position.version, own.version)
   }
 
   /** A record that is no position, or one without its content; the latter is what another sweep has just cleared. */

@@ -111,7 +111,8 @@ export const regressions = (databaseUrl: string): Promise<object[]> => execute(d
 
 /** Tells what the driver has seen, and holds the service to it. */
 export async function conclude(t: Test, driver: Driver, databaseUrl: string): Promise<void> {
-  t.comment(`answers ${JSON.stringify([...driver.statuses])}, slowest ${Math.round(driver.slowestMs)} ms`)
+  const answers = [...driver.statuses].map(([status, count]) => `${count} × ${status === 0 ? 'none' : status}`)
+  t.comment(`crash: answers ${answers.join(', ')}; slowest ${Math.round(driver.slowestMs)} ms`)
   t.ok(driver.acknowledged.size > 0, 'some were acknowledged')
   t.same(await lostOf(driver, databaseUrl), [], 'no acknowledgement was lost')
   t.same(await regressions(databaseUrl), [], 'no version went back')

@@ -76,6 +76,7 @@ async function play(
   await delay(500)
   await driver.stop()
   await settled(scene.services, scene.redis)
+  t.comment(`crash: ${rounds} rounds, CRASH_SEED=${SEED}`)
   await conclude(t, driver, scene.server.url)
   for (const service of scene.services) t.notMatch(service.output(), /unhandled|"level":(50|60)/i)
 }

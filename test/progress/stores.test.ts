@@ -94,6 +94,7 @@ t.test('what a dead copy left in Redis is stored, and what is no position is kep
 t.test('PostgreSQL hangs: reports go on, and with Redis gone, too, they are refused', async t => {
   const database = await ownServer(t)
   const { report, status, redis, app, book, server, env } = await build(t, database.url)
+  const other = await importBook(app, textOf(2, 'otro'))
   t.equal((await report('u1', 1)).statusCode, 200)
   await database.hang()
   const started = performance.now()
@@ -101,6 +102,13 @@ t.test('PostgreSQL hangs: reports go on, and with Redis gone, too, they are refu
   t.equal((await report('u2', 2)).statusCode, 200)
   t.ok(performance.now() - started < 1000, 'as fast as ever')
   t.match(await app.progress.find('u1', book.documento_id), { intraMs: 2 })
+  const unseen = await app.inject({
+    method: 'POST',
+    url: '/progress',
+    headers: { 'x-user-id': 'u1' },
+    payload: { document_id: other.documento_id, voice_id: 'es-mx-f1', segment_id: 0, intra_ms: 5 }
+  })
+  t.match(unseen.json(), { applied: true }, 'a book that nobody can look at now may be there')
   await t.rejects(
     app.progress.find('nobody', book.documento_id),
     { code: 'DATABASE_UNAVAILABLE' },
