@@ -31,11 +31,14 @@ export class Rescue {
     this.#options = options
   }
 
-  /** Puts into the journal again what waits, and stores it at once. Rejects when the journal does not take it. */
+  /**
+   * Puts into the journal again what waits, and begins to store it. Rejects when the journal does not take it. The end of
+   * the storing is not waited for: each position has two copies again, also while PostgreSQL hangs.
+   */
   async putAgain(): Promise<void> {
     const left = await this.#putAll(this.#positions())
     if (left.length > 0) throw new JournalError()
-    await this.#options.writeBehind.flush()
+    void this.#options.writeBehind.flush()
   }
 
   /** Stores what is pending, as far as that is possible within 3 s. */

@@ -6,7 +6,7 @@ import { crash } from './progress-stage.js'
 crash(t, 'PostgreSQL stops at once', {
   short: 1,
   long: 20,
-  fault: async ({ server }) => {
+  fault: async ({ database: { server } }) => {
     const before = server.pid
     process.kill(before, 'SIGQUIT')
     // It starts itself again, as another process.

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { execute } from '../helpers/database.js'
+import type { Teardown } from '../helpers/processes.js'
 
 /** What a listener was told. */
 interface Acknowledged {
@@ -21,11 +22,16 @@ export interface Driver {
 
 const isAfter = (a: string, b: string): boolean => BigInt(a) > BigInt(b)
 
+export interface Load {
+  document: string
+  perSecond: number
+}
+
 /**
- * Reports about `perSecond` positions of 60 users to the addresses in turn. Each user goes on in the book, so that the
+ * Until it is stopped, or the test ends, reports about `perSecond` positions of 60 users to the addresses in turn. Each user goes on in the book, so that the
  * newest position that was acknowledged is known.
  */
-export function drive(addresses: () => readonly string[], document: string, perSecond: number): Driver {
+export function drive(t: Teardown, addresses: () => readonly string[], { document, perSecond }: Load): Driver {
   const acknowledged = new Map<string, Acknowledged>()
   const statuses = new Map<number, number>()
   const run = randomUUID().slice(0, 8)
@@ -70,6 +76,7 @@ export function drive(addresses: () => readonly string[], document: string, perS
     }
   }
   const running = loop()
+  t.teardown(stop)
 
   async function stop(): Promise<void> {
     stopped = true

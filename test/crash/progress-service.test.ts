@@ -6,7 +6,7 @@ crash(t, 'kill -9 of a copy', {
   long: 200,
   fault: async (scene, random) => {
     const victim = random() < 0.5 ? 0 : 1
-    await scene.services[victim].kill()
+    await scene.services[victim]?.kill()
     scene.services[victim] = await scene.start()
   }
 })

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import type { Test } from 'tap'
-import { migrate } from '../../src/db/migrate.js'
-import { startEmbedded } from '../../src/db/embedded.js'
+import { ownServer } from '../helpers/database.js'
 import { temporaryFolder, waitFor, type Teardown } from '../helpers/processes.js'
 import { startRedis, type TestRedis } from '../helpers/redis.js'
 import { auditVersions, conclude, drive } from './progress-driver.js'
@@ -10,25 +10,22 @@ import { post, startService, type Service } from './service.js'
 
 /** The long form, `npm run test:crash`, plays each fault as often as the promise is made for. */
 const LONG = process.env['CRASH_LONG'] === '1'
-const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000)
-const PER_SECOND = 300
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
+export const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000)
+export const PER_SECOND = 300
 
-/** Two copies of the service, a Redis without persistence and a database of their own, and a book. */
-async function stage(t: Teardown) {
-  const folder = await temporaryFolder(t)
-  const server = await startEmbedded({ dataDir: folder, log: silent })
-  t.teardown(() => server.stop())
-  await migrate(server.url)
-  await auditVersions(server.url)
+/** Some copies of the service, a Redis without persistence and a database of their own, and a book. */
+export async function stage(t: Teardown, copies = 2) {
+  const database = await ownServer(t)
+  await auditVersions(database.url)
   const redis = await startRedis(t)
   const dataDir = await temporaryFolder(t)
-  const start = () => startService(t, dataDir, { DATABASE_URL: server.url, REDIS_URL: redis.url, LOG_LEVEL: 'warn' })
-  const services = await Promise.all([start(), start()])
+  const start = (settings: Record<string, string> = {}) =>
+    startService(t, dataDir, { DATABASE_URL: database.url, REDIS_URL: redis.url, LOG_LEVEL: 'warn', ...settings })
+  const services = await Promise.all(Array.from({ length: copies }, () => start()))
   const texto = 'En un lugar de la Mancha, de cuyo nombre no quiero acordarme. '.repeat(40)
-  const { documento_id: document } = await post(services[0], { titulo: 'Quijote', texto })
+  const { documento_id: document } = await post(services[0] as Service, { titulo: 'Quijote', texto })
   await trusted(services)
-  return { server, redis, services, start, document }
+  return { database, redis, dataDir, services, start, document }
 }
 
 interface Health {
@@ -44,8 +41,7 @@ export const trusted = (services: readonly Service[]) =>
   }, 20_000)
 
 /** Waits until nothing is left to be stored anywhere. */
-async function settled(services: readonly Service[], redis: TestRedis): Promise<void> {
-  const { Redis } = await import('ioredis')
+export async function settled(services: readonly Service[], redis: TestRedis): Promise<void> {
   const client = new Redis(redis.port)
   client.on('error', () => undefined)
   const tags = Array.from({ length: 64 }, (_, i) => `{p${String(i).padStart(2, '0')}}:dirty`)
@@ -61,14 +57,11 @@ export type Stage = Awaited<ReturnType<typeof stage>>
 type Fault = (scene: Stage, random: () => number) => Promise<void>
 
 /** Plays a fault some times under load, waits until all is well, and looks for what was lost. */
-async function play(
-  t: Test,
-  rounds: number,
-  fault: (scene: Stage, random: () => number) => Promise<void>
-): Promise<void> {
+async function play(t: Test, rounds: number, fault: Fault): Promise<void> {
   const scene = await stage(t)
   const random = randomOf(SEED)
-  const driver = drive(() => scene.services.map(service => service.url), scene.document, PER_SECOND)
+  const load = { document: scene.document, perSecond: PER_SECOND }
+  const driver = drive(t, () => scene.services.map(service => service.url), load)
   for (let round = 0; round < rounds; round++) {
     await delay(300 + random() * 1200)
     await fault(scene, random)
@@ -77,7 +70,7 @@ async function play(
   await driver.stop()
   await settled(scene.services, scene.redis)
   t.comment(`crash: ${rounds} rounds, CRASH_SEED=${SEED}`)
-  await conclude(t, driver, scene.server.url)
+  await conclude(t, driver, scene.database.url)
   for (const service of scene.services) t.notMatch(service.output(), /unhandled|"level":(50|60)/i)
 }
 

@@ -4,6 +4,9 @@ import { alive, end, freePort, startScript, waitFor, type Teardown } from '../he
 
 const SERVER = path.join(import.meta.dirname, '../../src/server.ts')
 
+/** Its sources are compiled at each start, beside everything else that a test does to the machine. */
+const START_MS = 60_000
+
 /** The real server, in a process of its own, with the embedded database. */
 export interface Service {
   /** Address without a slash at its end. */
@@ -31,7 +34,9 @@ export async function startService(
   await waitFor(async () => {
     if (!alive(child)) throw new Error(output())
     return (await fetch(`${url}/health/ready`)).ok
-  }, 30_000)
+  }, START_MS).catch((cause: unknown) => {
+    throw new Error(`the service did not start: ${output()}`, { cause })
+  })
   const stop = async () => {
     const started = performance.now()
     const exit = alive(child) ? (once(child, 'exit') as Promise<[number | null]>) : null

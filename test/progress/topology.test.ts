@@ -69,7 +69,7 @@ t.test('a Cluster', async t => {
   })
 
   await t.test('a master dies under load', async t => {
-    const driver = drive(() => [url], book.documento_id, 100)
+    const driver = drive(t, () => [url], { document: book.documento_id, perSecond: 100 })
     await waitFor(() => driver.acknowledged.size === 60)
     t.ok(app.progress.counts.acknowledged.redis >= 60, 'acknowledged by Redis')
     await cluster.settled()
@@ -96,7 +96,7 @@ t.test('a Cluster', async t => {
 t.test('masters behind sentinels', async t => {
   const sentinel = await startRedisSentinel(t)
   const { app, url, book, status, isTrusted, databaseUrl } = await build(t, sentinel.target)
-  const driver = drive(() => [url], book.documento_id, 100)
+  const driver = drive(t, () => [url], { document: book.documento_id, perSecond: 100 })
   const byRedis = () => app.progress.counts.acknowledged.redis
 
   for (const [name, fail] of [
