@@ -12,7 +12,7 @@ crash(t, 'PostgreSQL stops at once', {
     // It starts itself again, as another process.
     await waitFor(
       async () => server.pid !== before && (await execute(server.url, 'SELECT 1 AS one')).length > 0,
-      30_000
+      60_000
     )
   }
 })
