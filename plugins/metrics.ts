@@ -22,6 +22,7 @@ export default fp(
     countCache(registry, app)
     countHotAudio(registry, app)
     measureGeneration(registry, app)
+    measureProgress(registry, app)
     gauge(registry, 'lookahead_waiting', 'Stretches of segments that wait to be made ahead.', () => {
       return app.audio.lookahead.waiting
     })
@@ -29,7 +30,7 @@ export default fp(
     app.decorate('metrics', registry)
     app.addHook('onClose', async () => registry.clear())
   },
-  { name: 'metrics', fastify: '5.x', dependencies: ['tts-cache', 'audio-store', 'audio', 'books'] }
+  { name: 'metrics', fastify: '5.x', dependencies: ['tts-cache', 'audio-store', 'audio', 'books', 'progress'] }
 )
 
 /** What is known of a request before its answer. */
@@ -137,6 +138,59 @@ function measureGeneration(registry: Registry, { audio: { generator } }: Fastify
   generator.on('failed', () => generations.inc({ result: 'failed' }))
   gauge(registry, 'audio_waiting', 'Audios that wait for their turn.', () => generator.load.waiting)
   gauge(registry, 'audio_running', 'Audios that are being made now.', () => generator.load.running)
+}
+
+function measureProgress(registry: Registry, { progress }: FastifyInstance): void {
+  const { counts } = progress
+  counter(registry, ['progress_acks_total', 'Reports by what their acknowledgement rests on.'], 'durable', () => {
+    return counts.acknowledged
+  })
+  counter(registry, ['progress_rows_total', 'Positions given to PostgreSQL, by what became of them.'], 'result', () => {
+    return counts.rows
+  })
+  counter(
+    registry,
+    ['progress_recovered_total', 'Positions of a process that ended without storing them.'],
+    'by',
+    () => {
+      return { adopted: counts.adopted, spilled: counts.spilled }
+    }
+  )
+  const seconds = new Histogram({
+    name: 'progress_flush_seconds',
+    help: 'Time to store a batch of positions.',
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2],
+    registers: [registry]
+  })
+  counts.on('flushed', elapsedMs => seconds.observe(elapsedMs / 1000))
+  gauge(registry, 'progress_pending', 'Acknowledged positions that wait for PostgreSQL.', () => {
+    return progress.status().pending
+  })
+  gauge(registry, 'progress_pending_oldest_seconds', 'How long the oldest of them has waited.', () => {
+    return progress.status().oldestPendingMs / 1000
+  })
+  gauge(registry, 'progress_acknowledged_by_redis', '1 while a copy in Redis is enough for an acknowledgement.', () => {
+    return progress.status().acknowledgedBy === 'redis' ? 1 : 0
+  })
+}
+
+/** Takes over counts that somebody else keeps, one a value of the label. */
+function counter(
+  registry: Registry,
+  [name, help]: readonly [name: string, help: string],
+  label: string,
+  read: () => Readonly<Record<string, number>>
+): void {
+  new Counter({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count)
+    }
+  })
 }
 
 function gauge(registry: Registry, name: string, help: string, read: () => number): void {

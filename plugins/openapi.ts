@@ -15,13 +15,24 @@ const version = '0.1.0'
 const bearer = (description: string) => ({ type: 'http', scheme: 'bearer', description }) as const
 const securitySchemes = {
   bearerAuth: bearer('WRITE_TOKEN, where one is set; ADMIN_TOKEN is as good.'),
-  adminAuth: bearer('ADMIN_TOKEN.')
-}
+  adminAuth: bearer('ADMIN_TOKEN.'),
+  userAuth: {
+    ...bearer('A token of the listener, where JWT_SECRET or JWKS_URL is set: its `sub` is the user.'),
+    bearerFormat: 'JWT'
+  },
+  userId: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-user-id',
+    description: 'The listener, where no tokens are configured.'
+  }
+} as const
 
 const tags = [
   { name: 'books', description: 'Books and their text.' },
   { name: 'voices', description: 'Voices that read.' },
   { name: 'audio', description: 'Audio of a book, its segments and its lists.' },
+  { name: 'progress', description: 'Where listeners are.' },
   { name: 'operations', description: 'Health, metrics and this description.' },
   { name: 'admin', description: 'What is cached, for the operator. Only there when ADMIN_TOKEN is set.' }
 ]

@@ -39,12 +39,20 @@ export default (async app => {
   const startGeneration = async (request: FastifyRequest): Promise<void> => {
     const { id } = request.params as { id: number | string }
     // Texts on a hit, which is served before validation; what the schema made of them on a miss.
-    const { autoGenerate, from = 0, voiceId } = request.query as RawListQuery
+    const { autoGenerate, from, voiceId } = request.query as RawListQuery
     const count = parseAutoGenerate(autoGenerate)
     if (!count) return
     const book = await catalogue.book(id)
     const voice = await catalogue.voice(book.language, voiceId)
-    lookahead.add({ bookId: book.id, voice, from: Number(from), count })
+    const start = from === undefined ? await positionOf(request, book.documentId) : Number(from)
+    lookahead.add({ bookId: book.id, voice, from: start, count })
+  }
+
+  /** The segment where the listener is; the first one where nobody can tell. */
+  const positionOf = async (request: FastifyRequest, documentId: string): Promise<number> => {
+    const userId = await app.userOf(request).catch(() => null)
+    const position = userId === null ? null : await app.progress.find(userId, documentId).catch(() => null)
+    return position?.segment ?? 0
   }
 
   app.get(
@@ -56,7 +64,7 @@ export default (async app => {
         summary: 'List every segment of a book with its audio',
         description:
           'Also segments without audio, whose `audio_url` is null. `autoGenerate` starts making missing ones beside the ' +
-          'answer, from the segment `from` on.',
+          'answer, from the segment `from` on, or else from where the listener is.',
         params: Params,
         querystring: ListQuery,
         response: { 200: Type.Ref('BookAudios'), 304: NotModified, ...problems(404) }

@@ -97,6 +97,7 @@ export default (async app => {
     async (request, reply) => {
       const { id } = request.params
       if (!(await app.audio.release.removeBook(id))) throw new BookNotFoundError(id)
+      app.progress.forgetBook(id)
       return reply.code(204).send(null)
     }
   )

@@ -32,7 +32,7 @@ export default (async app => {
         redis_cache: redis,
         memory_cache: memoryUse(app.ttsCache.memoryStatus(), app.audioStore.stats()),
         postgres: { connected, mode: app.config.databaseUrl === null ? 'embedded' : 'external' },
-        progress: { enabled: false },
+        progress: app.progress.status(),
         speech: { engine: app.speech.engine.name, version: app.speech.engine.version },
         jobs: { ...app.audio.generator.load, lookahead: app.audio.lookahead.waiting, imports: app.books.running }
       }

@@ -11,6 +11,7 @@ import identity from '../plugins/identity.js'
 import metrics from '../plugins/metrics.js'
 import openapi from '../plugins/openapi.js'
 import problems from '../plugins/problems.js'
+import progress from '../plugins/progress.js'
 import redis from '../plugins/redis.js'
 import responseCache from '../plugins/response-cache.js'
 import speech from '../plugins/speech.js'
@@ -25,6 +26,7 @@ import healthRoutes from '../routes/health.js'
 import metricsRoutes from '../routes/metrics.js'
 import openapiRoutes from '../routes/openapi.js'
 import playbackRoutes from '../routes/playback.js'
+import progressRoutes from '../routes/progress.js'
 import voiceRoutes from '../routes/voices.js'
 import type { TtsCache } from './cache/cache.js'
 import { readConfig, type Config } from './config.js'
@@ -65,6 +67,7 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(responseCache)
   await app.register(books)
   await app.register(audio)
+  await app.register(progress)
   await app.register(metrics)
   await app.register(admin)
 
@@ -78,6 +81,7 @@ export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config,
   await app.register(bookAudioRoutes)
   await app.register(playbackRoutes)
   await app.register(audioFileRoutes)
+  await app.register(progressRoutes)
   await app.register(healthRoutes)
   await app.register(metricsRoutes)
   await app.register(adminRoutes)

@@ -3,10 +3,11 @@ import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { jwtConfig, type JwtConfig } from './config/identity.js'
 import { NODES_PATTERN, redisConfig, type RedisConfig } from './config/redis.js'
 import { StartError } from './errors.js'
 
-export type { RedisConfig }
+export type { JwtConfig, RedisConfig }
 
 /** Raw environment: names and texts, e.g. `process.env`. */
 export type RawEnvironment = Readonly<Record<string, string | undefined>>
@@ -52,8 +53,14 @@ export const Environment = Type.Object({
   WAIT_MS: integer(7000, 0, 60_000),
   SPEECH_ENGINE: oneOf('espeak', ['espeak']),
   AUDIO_STORE: oneOf('file', ['file']),
+  PROGRESS_FLUSH_MS: integer(1000, 10, 60_000),
+  PROGRESS_ACK: oneOf('redis', ['redis', 'postgres']),
   WRITE_TOKEN: token(),
-  ADMIN_TOKEN: token()
+  ADMIN_TOKEN: token(),
+  JWT_SECRET: Type.Optional(secret(Type.String({ maxLength: 4096, description: 'a secret' }))),
+  JWKS_URL: Type.Optional(url('^https?://\\S+$', 'http://... or https://...')),
+  JWT_ISSUER: Type.Optional(Type.String({ maxLength: 1024, description: 'the issuer of tokens' })),
+  JWT_AUDIENCE: Type.Optional(Type.String({ maxLength: 1024, description: 'the audience of tokens' }))
 })
 type Environment = Static<typeof Environment>
 type Name = keyof Environment
@@ -66,12 +73,6 @@ const UNSUPPORTED = [
   'S3_BUCKET',
   'S3_ENDPOINT',
   'S3_REGION',
-  'PROGRESS_FLUSH_MS',
-  'PROGRESS_ACK',
-  'JWT_SECRET',
-  'JWKS_URL',
-  'JWT_ISSUER',
-  'JWT_AUDIENCE',
   'ROLE'
 ]
 /** Values of known variables that name such a feature. */
@@ -99,9 +100,14 @@ export interface Config {
   waitMs: number
   speechEngine: string
   audioStore: string
+  /** Longest wait of an acknowledged position before its batch is stored. */
+  progressFlushMs: number
+  progressAck: 'redis' | 'postgres'
   writeToken: string | null
   /** Null: there are no admin routes. */
   adminToken: string | null
+  /** Null: listeners are who they say they are. */
+  jwt: JwtConfig | null
 }
 
 /**
@@ -127,8 +133,11 @@ export function readConfig(env: RawEnvironment, cwd: string = process.cwd()): Co
     waitMs: values.WAIT_MS,
     speechEngine: values.SPEECH_ENGINE,
     audioStore: values.AUDIO_STORE,
+    progressFlushMs: values.PROGRESS_FLUSH_MS,
+    progressAck: values.PROGRESS_ACK === 'postgres' ? 'postgres' : 'redis',
     writeToken: values.WRITE_TOKEN ?? null,
-    adminToken: values.ADMIN_TOKEN ?? null
+    adminToken: values.ADMIN_TOKEN ?? null,
+    jwt: jwtConfig(values)
   }
 }
 

@@ -109,6 +109,25 @@ export const ShuttingDownError = problem(
   503
 )
 
+export const ProgressUnavailableError = problem<[ErrorOptions?]>(
+  'PROGRESS_UNAVAILABLE',
+  'The position could not be kept safely; it may or may not have been. Send it again after retry-after seconds.',
+  503
+)
+export const TokenRefusedError = problem(
+  'TOKEN_REFUSED',
+  'Send "authorization: Bearer" with a valid token of this service’s users, or none.',
+  401
+)
+export const IdentityUnavailableError = problem<[ErrorOptions?]>(
+  'IDENTITY_UNAVAILABLE',
+  'The keys that tokens are verified with cannot be had. Ask again after retry-after seconds.',
+  503
+)
+
+/** Redis did not take or tell a position in time. Never sent to a client: the position goes to PostgreSQL. */
+export const JournalError = createError('JOURNAL_FAILED', 'Redis does not answer.', 503)
+
 /** Stops the start: its message is the one line that the operator reads. Never sent to a client. */
 export const StartError = createError<[string, ErrorOptions?]>('START_FAILED', '%s', 500)
 

@@ -32,6 +32,10 @@ export const parseSegmentNumber = (value: unknown): number | null => parseIntege
 export const parseDocumentId = (value: unknown): string | null =>
   typeof value === 'string' && DOCUMENT_ID.test(value) ? value.toLowerCase() : null
 
+/** The user id as it is (user ids are case-sensitive), or null. */
+export const parseUserId = (value: unknown): string | null =>
+  typeof value === 'string' && USER_ID.test(value) ? value : null
+
 /** The voice id as it is (voice ids are case-sensitive), or null. */
 export const parseVoiceId = (value: unknown): string | null =>
   typeof value === 'string' && VOICE_ID.test(value) ? value : null

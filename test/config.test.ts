@@ -31,8 +31,11 @@ t.test('defaults are those of the contract', async t => {
     waitMs: 7000,
     speechEngine: 'espeak',
     audioStore: 'file',
+    progressFlushMs: 1000,
+    progressAck: 'redis',
     writeToken: null,
-    adminToken: null
+    adminToken: null,
+    jwt: null
   })
 })
 
@@ -145,6 +148,12 @@ const refused: [Record<string, string>, RegExp][] = [
   [{ SPEECH_ENGINE: 'espeak,openai' }, /is not supported by this version\.$/],
   [{ SPEECH_ENGINE: 'festival' }, /^SPEECH_ENGINE is "festival"; allowed: espeak\.$/],
   [{ AUDIO_STORE: 's3' }, /^AUDIO_STORE=s3 is not supported by this version\.$/],
+  [{ PROGRESS_FLUSH_MS: '5' }, /^PROGRESS_FLUSH_MS is "5"; allowed: an integer from 10 to 60000\.$/],
+  [{ PROGRESS_ACK: 'memory' }, /^PROGRESS_ACK is "memory"; allowed: redis, postgres\.$/],
+  [{ JWT_SECRET: 'secret', JWKS_URL: 'https://h' }, /^JWT_SECRET and JWKS_URL are both set/],
+  [{ JWKS_URL: 'ftp://h' }, /^JWKS_URL is "ftp:\/\/h"/],
+  [{ JWT_ISSUER: 'me' }, /^JWT_ISSUER is set but neither JWT_SECRET nor JWKS_URL is/],
+  [{ JWT_AUDIENCE: 'me' }, /^JWT_AUDIENCE is set but neither/],
   [{ PGHOST: 'db' }, /^PGHOST is set but DATABASE_URL is not/],
   [{ WRITE_TOKEN_FILE: '/nowhere/at/all' }, /^WRITE_TOKEN_FILE is "\/nowhere\/at\/all", which cannot be read/]
 ]
@@ -164,7 +173,7 @@ function messageOf(env: Record<string, string>): string {
   }
 }
 
-for (const name of ['JWT_SECRET_FILE', 'PROGRESS_ACK', 'ROLE']) {
+for (const name of ['OPENAI_API_KEY_FILE', 'S3_BUCKET', 'ROLE']) {
   t.test(`${name} belongs to a later version`, async t => {
     t.throws(() => read({ [name]: 'x' }), { message: `${name} is not supported by this version.` })
     t.doesNotThrow(() => read({ [name]: '' }))

@@ -38,8 +38,11 @@ interface Outcome {
   failed: number
 }
 
+/** Skipped and todo tests, and what a crash test was played with and has counted. */
+const SHOWN = / # (SKIP|TODO)|^ *# crash: /i
+
 /**
- * Reads TAP: one line for a file that passed, all lines of one that did not, and every skipped or todo test. The counts
+ * Reads TAP: one line for a file that passed, all lines of one that did not, and the lines to be shown of both. The counts
  * are those of tap's last comment.
  */
 async function report(output: NodeJS.ReadableStream): Promise<Outcome> {
@@ -50,7 +53,7 @@ async function report(output: NodeJS.ReadableStream): Promise<Outcome> {
     const totals = /^# \{ total: (\d+)(?:, pass: (\d+))?/.exec(line)
     if (file) {
       console.log(file[1] === 'ok' ? `ok ${file[2] ?? ''}` : [...lines, line].join('\n'))
-      if (file[1] === 'ok') for (const text of lines) if (/ # (SKIP|TODO)/i.test(text)) console.log(text)
+      if (file[1] === 'ok') for (const text of lines) if (SHOWN.test(text)) console.log(text.trimStart())
       lines = []
     } else if (totals) {
       outcome.passed = Number(totals[2] ?? 0)

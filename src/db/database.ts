@@ -4,6 +4,9 @@ import { Audios } from './audios.js'
 import { Books } from './books.js'
 import { PoolConnection, type Queryable } from './connection.js'
 import { Imports } from './imports.js'
+import { Outlines } from './outlines.js'
+import { Progress } from './progress.js'
+import { ProgressHistory } from './progress-history.js'
 import { Segments } from './segments.js'
 import { Voices } from './voices.js'
 
@@ -19,6 +22,9 @@ export class Database {
   readonly imports: Imports
   readonly voices: Voices
   readonly audios: Audios
+  readonly outlines: Outlines
+  readonly progress: Progress
+  readonly progressHistory: ProgressHistory
   readonly #connection: PoolConnection
 
   private constructor(connection: PoolConnection, id: string) {
@@ -29,6 +35,9 @@ export class Database {
     this.imports = new Imports(connection)
     this.voices = new Voices(connection)
     this.audios = new Audios(connection)
+    this.outlines = new Outlines(connection)
+    this.progress = new Progress(connection)
+    this.progressHistory = new ProgressHistory(connection)
   }
 
   /** A migrated database behind this pool, which the caller ends after `close`. */

@@ -4,6 +4,15 @@ import { BookAudios, QuickStart, QuickStartResult, SegmentAudioInfo } from './au
 import { Book, BookChanges, BookList, NewBook, NewBookForm, SegmentList } from './books.js'
 import { Alive, Health } from './health.js'
 import { Problem } from './problem.js'
+import {
+  ProgressBatch,
+  ProgressBatchResult,
+  ProgressHistory,
+  ProgressOrNull,
+  ProgressResult,
+  ProgressUpdate,
+  RecentBooks
+} from './progress.js'
 import { Voice, VoiceList } from './voices.js'
 
 /** Every named shape of the wire; routes refer to them by `Type.Ref`, the description lists them under their names. */
@@ -20,8 +29,15 @@ export const components = [
   NewBook,
   NewBookForm,
   Problem,
+  ProgressBatch,
+  ProgressBatchResult,
+  ProgressHistory,
+  ProgressOrNull,
+  ProgressResult,
+  ProgressUpdate,
   QuickStart,
   QuickStartResult,
+  RecentBooks,
   SegmentAudioInfo,
   SegmentList,
   StoredValue,

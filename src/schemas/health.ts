@@ -50,7 +50,18 @@ export const Health = Type.Object(
           },
           memory_cache: { entries: 0, bytes: 0, maxBytes: 134217728 },
           postgres: { connected: true, mode: 'embedded' },
-          progress: { enabled: false },
+          progress: {
+            enabled: true,
+            acknowledgedBy: 'postgres',
+            journal: 'none',
+            pending: 0,
+            oldestPendingMs: 0,
+            lastFlushMs: 0,
+            applied: 0,
+            stale: 0,
+            poisoned: 0,
+            adopted: 0
+          },
           speech: { engine: 'espeak', version: '0.3.5+1' },
           jobs: { waiting: 0, running: 0, lookahead: 0, imports: 0 }
         }

@@ -37,7 +37,7 @@ export const Problem = Type.Object(
 
 const TITLES = {
   400: 'The request is not well-formed or not valid; `errors` lists every fault.',
-  401: 'The token is missing or wrong.',
+  401: 'The token is missing, wrong or expired.',
   404: 'What the path or query names does not exist.',
   413: 'The body or its text is too large.',
   415: 'The media type is not one that this route takes.',

@@ -10,7 +10,16 @@ export interface Target {
   url: string
   /** Paths to be asked for in turn, instead of the one in the URL. */
   paths?: readonly string[]
+  /** Whole requests to be sent in turn, instead of paths. */
+  requests?: readonly WholeRequest[]
   headers?: Record<string, string>
+}
+
+export interface WholeRequest {
+  method: string
+  path: string
+  headers: Record<string, string>
+  body: string
 }
 
 export interface Pace {
@@ -25,9 +34,13 @@ const WARM_UP_SECONDS = 2
 export const hasWrk = (): boolean => spawnSync('wrk', ['-v']).error === undefined
 
 /** Requests a second that the target answers, as told by wrk. @throws when an answer is an error or a connection breaks. */
-export async function load({ url, paths, headers = {} }: Target, { seconds = 3, connections = 64 }: Pace = {}) {
+export async function load(
+  { url, paths, requests, headers = {} }: Target,
+  { seconds = 3, connections = 64 }: Pace = {}
+) {
   const named = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, ...named, ...(paths ? ['-s', inTurn(paths)] : []), url]
+  const listed = requests?.map(formatWhole) ?? paths?.map(one => `wrk.format(nil, "${one}")`)
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, ...named, ...(listed ? ['-s', inTurn(listed)] : []), url]
   const wrk = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   wrk.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()))
@@ -37,12 +50,16 @@ export async function load({ url, paths, headers = {} }: Target, { seconds = 3, 
   return Number(rate)
 }
 
-/** A script for wrk that asks for the paths in turn, with the headers of its command line; returns its file. */
-function inTurn(paths: readonly string[]): string {
+const formatWhole = ({ method, path, headers, body }: WholeRequest): string => {
+  const named = Object.entries(headers).map(([name, value]) => `["${name}"] = "${value}"`)
+  return `wrk.format("${method}", "${path}", {${named.join(', ')}}, [==[${body}]==])`
+}
+
+/** A script for wrk that sends the requests in turn, with the headers of its command line; returns its file. */
+function inTurn(requests: readonly string[]): string {
   const file = path.join(tmpdir(), `loom-wrk-${process.pid}.lua`)
-  const listed = paths.map(one => `wrk.format(nil, "${one}")`).join(',\n')
   const next = 'function request() turn = turn % #requests + 1; return requests[turn] end'
-  writeFileSync(file, `turn = 0\nfunction init() requests = {\n${listed}} end\n${next}\n`)
+  writeFileSync(file, `turn = 0\nfunction init() requests = {\n${requests.join(',\n')}} end\n${next}\n`)
   return file
 }
 

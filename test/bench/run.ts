@@ -13,6 +13,7 @@ import { list } from './rows/list.js'
 import { metadata } from './rows/metadata.js'
 import { notModified } from './rows/not-modified.js'
 import { oneLoad } from './rows/one-load.js'
+import { progress } from './rows/progress.js'
 import { rebuild } from './rows/rebuild.js'
 import { redisHit } from './rows/redis-hit.js'
 import { redisHung } from './rows/redis-hung.js'
@@ -34,7 +35,8 @@ const ROWS: Record<string, Row> = {
   'one-load': oneLoad,
   'redis-hung': redisHung,
   compression,
-  rebuild
+  rebuild,
+  progress
 }
 
 async function main(names: readonly string[]): Promise<void> {

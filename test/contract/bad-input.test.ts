@@ -165,6 +165,67 @@ const badBodies: Refusal[] = [
   }
 ]
 
+const USER = { 'x-user-id': 'auth0|abc' }
+const report = (fields: object | string): InjectOptions => ({
+  method: 'POST',
+  url: '/progress',
+  headers: { 'content-type': 'application/json', ...USER },
+  payload:
+    typeof fields === 'string'
+      ? fields
+      : JSON.stringify({ document_id: 1, voice_id: 'es-mx-f1', segment_id: 0, intra_ms: 0, ...fields })
+})
+const asUser = (user: string, url = '/progress?doc=1'): InjectOptions => ({ url, headers: { 'x-user-id': user } })
+const users = ['a:b', '*', '?[a-z]', '{p1}', '}{', '1 OR 1=1', 'x'.repeat(129), '-', 'ñ', '__proto__', 'a,b']
+const numbers = [null, true, '12', [5], -1, 1.5, 9007199254740993, '9223372036854775808', {}]
+
+const badProgress: Refusal[] = [
+  ...users.map(user => ({ name: `user ${user}`, request: asUser(user), ...VALID })),
+  ...numbers.flatMap(value => [
+    { name: `intra_ms ${JSON.stringify(value)}`, request: report({ intra_ms: value }), ...VALID },
+    { name: `segment_id ${JSON.stringify(value)}`, request: report({ segment_id: value }), ...VALID }
+  ]),
+  ...['1e999', '"1e999"'].map(value => ({
+    name: `intra_ms ${value}`,
+    request: report(`{"document_id":1,"voice_id":"es-mx-f1","segment_id":0,"intra_ms":${value}}`),
+    ...VALID
+  })),
+  ...['', 'abc', '0', 0, -1, 1.5, null, '__proto__', `${uuid}0`, '{p1}', 'a:b', 2 ** 31].map(value => ({
+    name: `document_id ${JSON.stringify(value)}`,
+    request: report({ document_id: value }),
+    ...VALID
+  })),
+  ...['', 'a:b', '{p1}', '../x', null, 5].map(value => ({
+    name: `voice_id ${JSON.stringify(value)}`,
+    request: report({ voice_id: value }),
+    ...VALID
+  })),
+  ...[null, true, 'yesterday', '2026-02-30T00:00:00Z', '2016-12-31T23:59:60Z', -1, 1e17].flatMap(value => [
+    { name: `client_updated_at ${JSON.stringify(value)}`, request: report({ client_updated_at: value }), ...VALID }
+  ]),
+  ...['x', -1, 1.5].map(value => ({
+    name: `global_offset_char ${JSON.stringify(value)}`,
+    request: report({ global_offset_char: value }),
+    ...VALID
+  })),
+  ...['', 'a\0b', 'a\ud800', 5, null, 'x'.repeat(129)].map(value => ({
+    name: `device_id ${JSON.stringify(value)}`.slice(0, 40),
+    request: report({ device_id: value }),
+    ...VALID
+  })),
+  { name: 'no book', request: report({ document_id: undefined }), ...VALID },
+  { name: 'an unknown book', request: report({ document_id: 99 }), status: 404, code: 'BOOK_NOT_FOUND' },
+  { name: 'an unknown document', request: report({ document_id: uuid }), status: 404, code: 'BOOK_NOT_FOUND' },
+  { name: 'a segment too far', request: report({ segment_id: 1 }), status: 404, code: 'SEGMENT_NOT_FOUND' },
+  { name: 'a voice of nobody', request: report({ voice_id: 'nobody' }), status: 404, code: 'VOICE_NOT_FOUND' },
+  { name: 'progress of no book', request: asUser('u', '/progress'), ...VALID },
+  { name: 'progress of two books', request: asUser('u', '/progress?doc=1&doc=2'), ...VALID },
+  { name: 'history of no book', request: asUser('u', '/progress/historial'), ...VALID },
+  { name: 'no recent books', request: asUser('u', '/progress/recientes?limit=0'), ...VALID },
+  { name: 'deletion of no book', request: { ...asUser('u', '/progress'), method: 'DELETE' }, ...VALID },
+  { name: 'too large a report', request: report({ x: 'x'.repeat(70_000) }), status: 413 }
+]
+
 const badForms: Refusal[] = [
   { name: 'no titulo', request: form(file), ...VALID },
   { name: 'no file', request: form(title), ...VALID },
@@ -234,7 +295,9 @@ t.test('bad input is refused as a problem and changes nothing', async t => {
   await importBook(app, 'Hola.')
   const before = await contents()
   async function contents(): Promise<unknown> {
-    const tables = ['books', 'segments', 'imports', 'audios', 'voices'].map(name => `(SELECT count(*) FROM ${name})`)
+    const tables = ['books', 'segments', 'imports', 'audios', 'voices', 'progress'].map(
+      name => `(SELECT count(*) FROM ${name})`
+    )
     return (await app.pg.query(`SELECT ${tables.join(', ')}`)).rows
   }
 
@@ -243,6 +306,7 @@ t.test('bad input is refused as a problem and changes nothing', async t => {
     ...badAudio,
     ...badQueries,
     ...badBodies,
+    ...badProgress,
     ...badForms,
     ...strayForms,
     ...badPaths

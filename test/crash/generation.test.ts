@@ -8,23 +8,13 @@ import t, { type Test } from 'tap'
 import { inspectMp3 } from '../../src/speech/mp3-inspect.js'
 import { temporaryFolder, waitFor } from '../helpers/processes.js'
 import { excerpt } from '../text/quijote.js'
+import { randomOf } from './random.js'
 import { post, startService, type Service } from './service.js'
 
 /** Six segments a round; 20 rounds are the long form: CRASH_ROUNDS=20. */
 const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 3)
 const AT_ONCE = 6
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000)
-
-/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 interface Made {
   folder: string

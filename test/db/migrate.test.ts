@@ -11,7 +11,8 @@ t.test('five copies that start at once migrate an empty database once', async t 
   await Promise.all(Array.from({ length: 5 }, () => migrate(url)))
   t.strictSame(await execute(url, 'SELECT version::int FROM schema_version ORDER BY version'), [
     { version: 0 },
-    { version: 1 }
+    { version: 1 },
+    { version: 2 }
   ])
   t.equal((await execute(url, 'SELECT FROM installation')).length, 1)
 })

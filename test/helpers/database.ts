@@ -103,7 +103,8 @@ export async function ownServer(t: Teardown): Promise<OwnServer> {
   t.teardown(() => server.stop())
   await migrate(server.url)
   const signalAll = async (signal: NodeJS.Signals) => {
-    for (const pid of [server.pid, ...(await childrenOf(server.pid))]) process.kill(pid, signal)
+    process.kill(server.pid, signal)
+    for (const pid of await childrenOf(server.pid)) endedOr(() => process.kill(pid, signal))
   }
   t.teardown(() => signalAll('SIGCONT').catch(() => undefined))
   return {
@@ -113,6 +114,15 @@ export async function ownServer(t: Teardown): Promise<OwnServer> {
     hang: () => signalAll('SIGSTOP'),
     cont: () => signalAll('SIGCONT'),
     kill: () => process.kill(server.pid, 'SIGKILL')
+  }
+}
+
+/** A backend may end between the look at the processes and the signal. */
+function endedOr(signal: () => unknown): void {
+  try {
+    signal()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

@@ -33,7 +33,8 @@ const LAYERS: Record<string, Arrows> = {
   'src/ids': { values: [], types: [] },
   'src/paths': { values: [], types: [] },
   'src/deadline': { values: [], types: [] },
-  'src/schemas': { values: [], types: ['src/db', 'src/audio', 'src/cache'] },
+  // A percentage is the same on the wire and in the rules.
+  'src/schemas': { values: ['src/progress/rules'], types: ['src/db', 'src/audio', 'src/cache', 'src/progress'] },
   'src/audio': subject,
   'src/progress': subject,
   ...Object.fromEntries(CORE.map(part => [part, core])),

@@ -7,6 +7,9 @@ import { freePort, startScript, waitFor } from '../helpers/processes.js'
 import { buildRedis } from '../helpers/redis-plugin.js'
 import { startRedisCluster } from '../helpers/redis-cluster.js'
 import { startRedis, type TestRedis } from '../helpers/redis.js'
+import { Journal } from '../../src/progress/journal.js'
+import { recordKeys } from '../../src/progress/journal-keys.js'
+import { positionAt } from '../progress/positions.js'
 import { book, operator, startCopy, type Copy } from '../cache/copy.js'
 
 /* Who may connect: certificates, and a user who may do no more than the README says. */
@@ -60,8 +63,11 @@ function aclLine(file: string): string[] {
   return line.replaceAll("'", '').replace('>password', '>secret').split(' ')
 }
 
+/** Seven books and the id of the database; a mark of each tag of the journal, a position and its copy. */
+const KEYS = 8 + 64 + 2
+
 /** Everything that a copy does in Redis. */
-async function useAll({ cache }: Copy): Promise<void> {
+async function useAll({ cache, client, lines }: Copy): Promise<void> {
   const loader = async () => ({ value: { id: 1 } })
   for (const id of [1, 2, 3, 4, 5, 6, 7, 8]) await cache.read(book(id), loader)
   await cache.invalidatingBook(1, async () => undefined)
@@ -69,6 +75,21 @@ async function useAll({ cache }: Copy): Promise<void> {
   await cache.invalidateBookAudios(1)
   await cache.invalidateVoices()
   await cache.invalidateAudio('8c1e9f3a-0000-4000-8000-000000000001', 'v1', 0)
+  await keepPositions(client, lines)
+}
+
+/** Everything that listeners' positions do there. */
+async function keepPositions(client: Copy['client'], lines: string[]): Promise<void> {
+  const log = { info: () => undefined, warn: (line: unknown) => void lines.push(String(line)) }
+  const journal = new Journal({ client, databaseId: 'database-1', asked: true, onLost: async () => undefined, log })
+  await journal.check()
+  const position = positionAt(Date.now())
+  await journal.put(position, { copy: true })
+  await journal.find(position)
+  const bad = recordKeys({ userId: 'u2', documentId: position.documentId })
+  for (const due of await journal.due(0)) await journal.drop({ ...due, tag: bad, key: bad.record })
+  await journal.clear([position])
+  journal.close()
 }
 
 async function denied(servers: readonly TestRedis[], t: Test): Promise<unknown[]> {
@@ -87,7 +108,7 @@ t.test('the user of the README may do all that is needed', async t => {
     const copy = await startCopy(t, target)
     t.equal(copy.cache.stats().tracked, true)
     await useAll(copy)
-    t.match(await copy.cache.status(), { connected: true, dbSize: 8 })
+    t.match(await copy.cache.status(), { connected: true, dbSize: KEYS })
     t.strictSame(copy.lines, [])
     t.strictSame(await denied([redis], t), [])
 
@@ -105,7 +126,7 @@ t.test('the user of the README may do all that is needed', async t => {
     const copy = await startCopy(t, { ...cluster.target, username: 'loom', password: 'secret' })
     await waitFor(() => copy.cache.stats().tracked && copy.cache.peek(book(99)) instanceof Promise)
     await useAll(copy)
-    t.match(await copy.cache.status(), { connected: true, dbSize: 8 })
+    t.match(await copy.cache.status(), { connected: true, dbSize: KEYS })
     t.strictSame(copy.lines, [])
     t.strictSame(await denied(cluster.nodes, t), [])
   })

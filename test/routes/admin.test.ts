@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import type { InjectOptions } from 'fastify'
+import pg from 'pg'
 import t, { type Test } from 'tap'
 import { buildCopy, buildTestApp, importBook, textOf, type TestApp } from '../helpers/app.js'
 import { freePort, waitFor } from '../helpers/processes.js'
@@ -137,11 +138,10 @@ t.test('the operator of two copies', async t => {
   const env = { ...TOKENS, WRITE_TOKEN: '', REDIS_URL: redis.url }
   const one = await buildTestApp(t, env)
   const two = await buildCopy(t, one.env)
-  const pending = ['{p07}:dirty', '{p07}:r:u1:8c1e8a3e-5d0f-4c56-9a53-0a4a3f1f7c11']
-  await foreign.zadd(pending[0] ?? '', 1, 'x')
-  await foreign.hset(pending[1] ?? '', 'segment_id', '1')
+  const listener = '{p07}:r:u1:8c1e8a3e-5d0f-4c56-9a53-0a4a3f1f7c11'
+  await foreign.hset(listener, 'segment_id', '1')
   await foreign.set('book:x', 'of somebody else')
-  const untouched = [...pending, 'book:x', 'tts:database']
+  const untouched = [listener, '{p07}:mark', 'book:x', 'tts:database']
 
   const books = [await importBook(one.app, textOf(3, 'uno')), await importBook(one.app, textOf(2, 'dos'))] as const
   /** Has everything of both books cached, in both copies. */
@@ -202,7 +202,7 @@ t.test('the operator of two copies', async t => {
       memory: { entries: 9, bytes: Number, maxBytes: 67_108_864 },
       audioMemory: { maxBytes: 67_108_864 },
       breakers: { read: 'closed', write: 'closed' },
-      redis: { connected: true, mode: 'standalone', dbSize: 13, info: { used_memory_human: String } },
+      redis: { connected: true, mode: 'standalone', dbSize: 76, info: { used_memory_human: String } },
       tracking: { armed: true },
       redisErrors: 0
     })
@@ -267,6 +267,39 @@ t.test('the operator of two copies', async t => {
     // What was deleted in the last minute is deleted again, whoever has put it there since: Redis may have lost that.
     t.equal(await foreign.exists(...untouched), untouched.length, 'what is not ours is there')
   })
+})
+
+t.test('positions that wait for PostgreSQL outlive every deletion', async t => {
+  const redis = await startRedis(t)
+  const foreign = operator(t, redis)
+  const copy = await buildTestApp(t, { ...TOKENS, WRITE_TOKEN: '', REDIS_URL: redis.url })
+  await waitFor(() => copy.app.progress.status().acknowledgedBy === 'redis')
+  const book = await importBook(copy.app, textOf(2))
+  const database = new pg.Client({ connectionString: copy.env['DATABASE_URL'] })
+  await database.connect()
+  t.teardown(() => database.end())
+  await database.query('BEGIN')
+  await database.query('LOCK TABLE progress IN EXCLUSIVE MODE')
+  const reported = await copy.app.inject({
+    method: 'POST',
+    url: '/progress',
+    headers: { 'x-user-id': 'u1' },
+    payload: { document_id: book.id, voice_id: 'es-mx-f1', segment_id: 1, intra_ms: 700 }
+  })
+  t.match(reported, { statusCode: 200 })
+  const ours = async () => (await foreign.keys('*')).filter(key => /^(progress:|\{p\d\d\}:)/.test(key)).sort()
+  const before = await ours()
+  t.ok(before.includes(`progress:u1:${book.documento_id}`))
+  t.ok(before.some(key => key.endsWith(`}:r:u1:${book.documento_id}`)))
+  t.ok(before.some(key => key.endsWith('}:dirty')))
+  for (const query of ['?all=true', `?book=${book.id}`, '?voice=es-mx-f1', '?family=book']) {
+    t.match(await remove(copy, `/admin/cache${query}`), { statusCode: 200 }, query)
+    t.same(await ours(), before, query)
+  }
+  await database.query('ROLLBACK')
+  await waitFor(() => copy.app.progress.status().pending === 0)
+  const id = { userId: 'u1', documentId: book.documento_id }
+  t.match(await copy.app.db.progress.find(id), { segment: 1, intraMs: 700 })
 })
 
 t.test('a Redis that was never there', async t => {

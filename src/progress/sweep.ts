@@ -1,0 +1,74 @@
+import type { BatchWriter } from './batch-writer.js'
+import type { ProgressCounts } from './counts.js'
+import type { DueRecord, Journal } from './journal.js'
+import type { Pending } from './pending.js'
+
+export interface SweepOptions {
+  journal: Journal
+  pending: Pending
+  writer: BatchWriter
+  counts: ProgressCounts
+}
+
+const INTERVAL_MS = 1000
+/** Older than this means that the copy which put it there is gone, or cannot store it. */
+const ORPHAN_MS = 3000
+/** Longest sweep before the start. */
+const START_MS = 2000
+
+/** Stores what other copies of the service left in the journal when they died. */
+export class Sweep {
+  readonly #options: SweepOptions
+  readonly #interval: NodeJS.Timeout
+  #sweeping: Promise<number> | null = null
+
+  constructor(options: SweepOptions) {
+    this.#options = options
+    this.#interval = setInterval(() => void this.sweep(ORPHAN_MS), INTERVAL_MS).unref()
+  }
+
+  /** Stores all that is there, however young, for at most 2 s. Never rejects. */
+  async sweepAll(): Promise<void> {
+    const deadline = performance.now() + START_MS
+    while (performance.now() < deadline && (await this.sweep(0)) > 0);
+  }
+
+  /** Stores what has waited for so long; resolves with the number of records that are settled. Never rejects. */
+  sweep(ageMs: number): Promise<number> {
+    this.#sweeping ??= this.#sweep(ageMs)
+      .catch(() => 0)
+      .finally(() => (this.#sweeping = null))
+    return this.#sweeping
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#interval)
+    await this.#sweeping
+  }
+
+  async #sweep(ageMs: number): Promise<number> {
+    const { journal, pending, writer, counts } = this.#options
+    if (!journal.isOurs || writer.pauseMs > 0) return 0
+    // A newer one of a copy that died stays in the journal when the one that waits here has been stored.
+    const due = await journal.due(ageMs, id => pending.get(id) !== null)
+    const positions = due.flatMap(({ position }) => position ?? [])
+    const report = await writer.write(positions.map(position => ({ position, jump: null })))
+    counts.adopted += report.applied.size
+    await journal.clear(report.settled)
+    let dropped = 0
+    for (const record of due.filter(({ position }) => !position)) {
+      await this.#drop(record)
+      dropped++
+    }
+    return report.settled.length + dropped
+  }
+
+  /** A record that is no position, or one without its content; the latter is what another sweep has just cleared. */
+  async #drop(record: DueRecord): Promise<void> {
+    const { key, found, id } = record
+    if (id === null || found.v !== null || found.d !== null) {
+      await this.#options.writer.bury(JSON.stringify({ key, ...found }), 'it is no position')
+    }
+    await this.#options.journal.drop(record)
+  }
+}
