@@ -17,7 +17,9 @@ export const rebuild: Row = async stage => {
     await settled(url + stage.book.listPath, GZIP, { cacheStatus: /detail=memory/ })
     const started = performance.now()
     await client.del(`book_audios:${stage.book.id}:${VOICE}`)
-    while (!String((await ask(url + stage.book.listPath, { headers: GZIP })).headers['cache-status']).includes('fwd=miss'));
+    while (
+      !String((await ask(url + stage.book.listPath, { headers: GZIP })).headers['cache-status']).includes('fwd=miss')
+    );
     times.push(performance.now() - started)
   }
   const middle = median(times)
