@@ -169,6 +169,9 @@ function measureProgress(registry: Registry, { progress }: FastifyInstance): voi
   gauge(registry, 'progress_pending_oldest_seconds', 'How long the oldest of them has waited.', () => {
     return progress.status().oldestPendingMs / 1000
   })
+  gauge(registry, 'clock_skew_seconds', 'How far the clock of this machine is behind that of the database.', () => {
+    return progress.clockSkewMs / 1000
+  })
   gauge(registry, 'progress_acknowledged_by_redis', '1 while a copy in Redis is enough for an acknowledgement.', () => {
     return progress.status().acknowledgedBy === 'redis' ? 1 : 0
   })

@@ -108,7 +108,7 @@ export default (async app => {
           return userId === null ? null : app.progress.prepare(userId, report)
         }
         // One after the other, so that a large batch leaves room in the database; what they become is awaited together.
-        const prepared = await position().catch((error: unknown) => error as Error)
+        const prepared = await position().catch(faultOfEntry)
         const result = resultOf(prepared instanceof Error ? Promise.reject(prepared) : keep(prepared))
         // Awaited with all others; until then its failure must not count as one that nobody handles.
         result.catch(() => undefined)
@@ -204,13 +204,18 @@ function faultsOfEntries({ validationError }: FastifyRequest): Map<number, strin
   return faults
 }
 
-/** What became of one entry. A store that is away is no matter of one entry: the whole batch is to be sent again. */
+/** What is wrong with one entry. A store that is away is no matter of one: the whole batch is to be sent again. */
+function faultOfEntry(error: unknown) {
+  if (!(error instanceof Error) || !isProblem(error) || error.statusCode >= 500) throw error
+  return error
+}
+
+/** What became of one entry. */
 async function resultOf(outcome: Promise<Outcome>): Promise<EntryResult> {
   try {
     return { ...toStanding(await outcome), status: 200 }
   } catch (error) {
-    if (!(error instanceof Error) || !isProblem(error) || error.statusCode >= 500) throw error
-    const { statusCode: status, code, message: detail } = error
+    const { statusCode: status, code, message: detail } = faultOfEntry(error)
     return { applied: false, progress: null, status, code, detail }
   }
 }

@@ -13,6 +13,7 @@ export interface AcceptorOptions {
   pending: Pending
   writeBehind: WriteBehind
   commits: GroupCommit
+  /** For looks; not on the connections that store. */
   progress: Progress
   journal: Journal | null
   counts: ProgressCounts
@@ -20,7 +21,7 @@ export interface AcceptorOptions {
   mayTrustJournal: boolean
 }
 
-/** Longest look at what stands before a commit. */
+/** Longest look at what stands in PostgreSQL. */
 const LOOK_MS = 500
 
 /** An event without a client time: its arrival is its time, so nothing that came before may stand against it. */
@@ -72,10 +73,30 @@ export class Acceptor {
     const reply = await journal.put(position, { copy })
     if (reply.kind === 'failed') return null
     if (reply.kind !== 'stored') return this.#refused(position, reply)
+    const newer = reply.isFirst ? await this.#newerInDatabase(position) : null
+    if (newer) {
+      await journal.note(newer)
+      return { applied: isSameEvent(position, newer), position: newer }
+    }
     writeBehind.add(position)
     if (!copy) await journal.copy(position)
     counts.acknowledged.redis++
     return { applied: true, position }
+  }
+
+  /**
+   * What PostgreSQL has where the journal had nothing to compare with: its records end an hour after their commit. A
+   * database that does not answer lets the position stand, and decides when it is stored.
+   */
+  async #newerInDatabase(position: Position): Promise<Position | null> {
+    const stored = await this.#look(position)
+    return stored && !isAfter(position.version, stored.version) ? stored : null
+  }
+
+  /** What PostgreSQL has, if it says so soon. */
+  #look(position: Position): Promise<Position | null> {
+    const asked = this.#options.progress.find(position).catch(() => null)
+    return within(LOOK_MS, asked, null)
   }
 
   /** What stands in the journal is newer. The same event again gets its second copy back, should that be gone. */
@@ -90,20 +111,15 @@ export class Acceptor {
   }
 
   async #commit(position: Position): Promise<Outcome> {
-    const { pending, progress, commits, journal, counts } = this.#options
+    const { pending, commits, journal, counts } = this.#options
     if (mayBeLateHalf(position)) {
-      const stored = await within(
-        LOOK_MS,
-        progress.find(position).catch(() => null),
-        null
-      )
-      const standing = winnerOf(pending.get(position), stored)
+      const standing = winnerOf(pending.get(position), await this.#look(position))
       if (isLateHalf(position, standing)) return { applied: false, position: standing }
     }
     const outcome = await commits.commit(position)
     if (!outcome.position) throw new BookNotFoundError(position.documentId)
     counts.acknowledged.postgres++
-    await journal?.copy(outcome.position)
+    await journal?.note(outcome.position)
     return outcome
   }
 }

@@ -26,7 +26,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 /**
  * Puts a position that is newer than the record. KEYS record, dirty, mark; ARGV version, position, mark, place (of what
  * may be the late half of a double report, else empty), earliest version of the other half.
- * Returns {1}; {0, version, position} of a newer one; {-1, version, position} of the other half; {-2} when the mark has
+ * Returns {1, 1 where a record stood, else 0}; {0, version, position} of a newer one; {-1, version, position} of the other half; {-2} when the mark has
  * changed: what stood here is lost.
  */
 export const PUT = script(
@@ -44,7 +44,7 @@ end
 redis.call('HSET', KEYS[1], 'v', ARGV[1], 'd', ARGV[2])
 redis.call('PERSIST', KEYS[1])
 ${NOW}redis.call('ZADD', KEYS[2], 'NX', now, KEYS[1])
-return {1}`
+return {1, v and 1 or 0}`
 )
 
 /**
@@ -60,6 +60,19 @@ if v and after(v, ARGV[1]) then
 end
 redis.call('ZREM', KEYS[2], KEYS[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1`
+)
+
+/**
+ * Keeps a committed version where older ones are refused. KEYS record; ARGV version, position, life in milliseconds of the
+ * record. One that waits for its commit is replaced: it would not be applied.
+ */
+export const NOTE = script(
+  1,
+  `${AFTER}local v = version(redis.call('HGET', KEYS[1], 'v'))
+if v and not after(ARGV[1], v) then return 0 end
+redis.call('HSET', KEYS[1], 'v', ARGV[1], 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`
 )
 

@@ -5,7 +5,7 @@ import type { PositionId } from '../db/progress.js'
 import { JournalError } from '../errors.js'
 import { readableCopy } from './copy.js'
 import { allTags, copyKey, parseRecordKey, recordKeys, type TagKeys } from './journal-keys.js'
-import { CLEAR, COPY, DUE, PUT, run, type Call } from './journal-scripts.js'
+import { CLEAR, COPY, DUE, NOTE, PUT, run, type Call } from './journal-scripts.js'
 import { JournalTrust, type JournalState } from './journal-trust.js'
 import { decodePosition, encodePosition, isVersion, type Position } from './position.js'
 import { doubleReportSince, mayBeLateHalf } from './rules.js'
@@ -20,7 +20,8 @@ export interface JournalOptions {
 
 /** What became of a position; `current` is the one that stands. */
 export type PutReply =
-  | { kind: 'stored' }
+  /** `isFirst`: no record stood there, so nothing tells whether PostgreSQL has a newer one. */
+  | { kind: 'stored'; isFirst: boolean }
   | { kind: 'newer' | 'lateHalf'; version: string; current: Position | null }
   /** Nobody knows: it may also be there. */
   | { kind: 'failed' }
@@ -102,6 +103,17 @@ export class Journal {
     if (this.isOurs) await run(this.#client, [copying(position)])
   }
 
+  /**
+   * Lets a position that was committed past the journal refuse older ones, and renews the copy for readers. Never rejects:
+   * PostgreSQL has it.
+   */
+  async note(position: Position): Promise<void> {
+    if (!this.isOurs) return
+    const { record } = recordKeys(position)
+    const noting: Call = [NOTE, record, position.version, encodePosition(position), RECORD_MS]
+    await run(this.#client, [noting, copying(position)])
+  }
+
   /** Takes committed positions out of the journal. Never rejects: what is left there is stored once more, without effect. */
   async clear(positions: readonly Position[]): Promise<void> {
     if (!this.isOurs) return
@@ -115,7 +127,8 @@ export class Journal {
   /** The position that stands there; null when none does. Rejects when Redis does not answer. */
   async find(id: PositionId): Promise<Position | null> {
     const [version, text] = (await this.#ask(['hmget', recordKeys(id).record, 'v', 'd'])) as (string | null)[]
-    return version && text ? decodePosition(id, text) : null
+    const position = version && text ? decodePosition(id, text) : null
+    return position?.version === version ? position : null
   }
 
   /**
@@ -174,12 +187,13 @@ export class Journal {
   #read(id: PositionId, reply: Reply | undefined): PutReply {
     // A record of another type concerns nobody else.
     if (reply?.error && /\bWRONGTYPE\b/.test(reply.error.message)) return FAILED
-    const [code, version = '', text = ''] = (reply?.error ? LOST : reply?.value) as [number, string?, string?]
-    if (code === 1) return { kind: 'stored' }
+    const [code, second, text = ''] = (reply?.error ? LOST : reply?.value) as [number, (number | string)?, string?]
+    if (code === 1) return { kind: 'stored', isFirst: second === 0 }
     if (code === -2) {
       this.#trust.doubt()
       return FAILED
     }
+    const version = String(second)
     return { kind: code === 0 ? 'newer' : 'lateHalf', version, current: decodePosition(id, text) }
   }
 }

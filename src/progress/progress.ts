@@ -5,7 +5,7 @@ import type { JumpRecord } from '../db/progress-history.js'
 import type { ListenedBook, PositionId } from '../db/progress.js'
 import { openProgressPool, type ProgressPool } from '../db/progress-pool.js'
 import { within } from '../deadline.js'
-import { DatabaseUnavailableError } from '../errors.js'
+import { DatabaseUnavailableError, ProgressUnavailableError } from '../errors.js'
 import { Acceptor } from './acceptor.js'
 import { BatchWriter } from './batch-writer.js'
 import { Clock } from './clock.js'
@@ -110,7 +110,15 @@ export class ListeningProgress {
     this.#journal = journal
     this.#writeBehind = writeBehind
     this.#rescue = new Rescue({ pending, journal, writeBehind, counts, spill: new Spill(options.dataDir), log })
-    this.#acceptor = new Acceptor({ pending, writeBehind, commits, progress, journal, counts, mayTrustJournal })
+    this.#acceptor = new Acceptor({
+      pending,
+      writeBehind,
+      commits,
+      progress: db.progress,
+      journal,
+      counts,
+      mayTrustJournal
+    })
     this.#sweep = journal && new Sweep({ journal, pending, writer, counts })
     this.#purging = setInterval(() => void this.#purge(), PURGE_MS).unref()
   }
@@ -163,20 +171,22 @@ export class ListeningProgress {
 
   /**
    * The newest position among memory, journal and database; null when there is none.
-   * @throws DatabaseUnavailableError when nobody can tell.
+   * @throws DatabaseUnavailableError, ProgressUnavailableError when nobody can tell.
    */
   async find(userId: string, document: string | number): Promise<Position | null> {
     const documentId = await this.#measure.documentOf(document)
     if (documentId === null) return null
     const id: PositionId = { userId, documentId }
     const journal = this.#journal?.isOurs ? this.#journal : null
-    const copy = journal ? journal.find(id).catch(() => null) : null
+    const copy = journal ? journal.find(id).catch(() => 'unknown' as const) : null
     const stored = this.#options.db.progress.find(id).catch((error: unknown) => error as Error)
     const [inJournal, inDatabase] = await Promise.all([copy, stored])
-    const inMemory = winnerOf(this.#pending.get(id), inJournal)
+    const inMemory = winnerOf(this.#pending.get(id), inJournal === 'unknown' ? null : inJournal)
     if (inDatabase instanceof Error && (!inMemory || !(inDatabase instanceof DatabaseUnavailableError)))
       throw inDatabase
     const winner = inDatabase instanceof Error ? inMemory : winnerOf(inMemory, inDatabase)
+    // Another copy of the service may have put the first position of all there a moment ago.
+    if (!winner && inJournal === 'unknown') throw new ProgressUnavailableError()
     if (!winner || winner.deleted) return null
     // What was never stored may be of a book that is gone.
     return inDatabase !== null || (await this.#measure.exists(documentId)) ? winner : null
@@ -195,6 +205,11 @@ export class ListeningProgress {
     if (documentId === null) return []
     await this.#writeBehind.flushOne({ userId, documentId })
     return this.#options.db.progressHistory.list({ userId, documentId })
+  }
+
+  /** How far this machine's clock is behind the database's, milliseconds; 0 while they agree. */
+  get clockSkewMs(): number {
+    return this.#clock.skewMs
   }
 
   /** Forgets what memory holds of a book that was deleted. */

@@ -140,3 +140,59 @@ t.test('PROGRESS_ACK=postgres commits before it answers', async t => {
   t.match(await app.db.progress.find({ userId: 'u', documentId: book.documento_id }), { intraMs: 9 })
   t.match(app.progress.status(), { acknowledgedBy: 'postgres', pending: 0 })
 })
+
+t.test('an event older than what PostgreSQL has is not applied, also where the journal has forgotten', async t => {
+  const { app, client, book, status, env } = await build(t)
+  const at = (client_updated_at: string | undefined, intra_ms: number) =>
+    app.inject({
+      method: 'POST',
+      url: '/progress',
+      headers: { 'x-user-id': 'ana' },
+      payload: { document_id: book.documento_id, voice_id: 'es-mx-f1', segment_id: 0, intra_ms, client_updated_at }
+    })
+  const { record } = recordKeys({ userId: 'ana', documentId: book.documento_id })
+  const forget = async () => {
+    await waitFor(() => status().pending === 0)
+    t.equal(await client.del(record), 1)
+  }
+  t.match((await at('2026-01-02T10:00:00Z', 10)).json(), { applied: true })
+  await forget()
+  t.match((await at('2026-01-02T09:00:00Z', 9)).json(), { applied: false, progress: { intra_ms: 10 } })
+  t.match((await at('2026-01-02T09:30:00Z', 8)).json(), { applied: false, progress: { intra_ms: 10 } })
+  await forget()
+  t.match((await at('2026-01-02T10:00:00Z', 10)).json(), { applied: true }, 'the same event again')
+  await execute(env['DATABASE_URL'] ?? '', `UPDATE progress SET version = version + 3600000000`)
+  await client.del(record)
+  t.match(
+    (await at(undefined, 11)).json(),
+    { applied: true, progress: { intra_ms: 11 } },
+    'what comes now is the newest'
+  )
+  await waitFor(() => status().pending === 0)
+  const stored = await execute<{ intra_ms: number }>(env['DATABASE_URL'] ?? '', 'SELECT intra_ms FROM progress')
+  t.strictSame(stored, [{ intra_ms: 11 }])
+})
+
+t.test('what was committed past the journal is not seen older when only Redis answers', async t => {
+  const { client, book, report, env } = await build(t)
+  await report('ana', 10)
+  const second = await buildCopy(t, { ...env, PROGRESS_ACK: 'postgres' })
+  const { record } = recordKeys({ userId: 'ana', documentId: book.documento_id })
+  const payload = { document_id: book.id, voice_id: 'es-mx-f1', segment_id: 0, intra_ms: 20 }
+  const answer = await second.app.inject({
+    method: 'POST',
+    url: '/progress',
+    headers: { 'x-user-id': 'ana' },
+    payload
+  })
+  const { progress } = answer.json<{ progress: { version: string } }>()
+  t.equal(await client.hget(record, 'v'), progress.version)
+})
+
+t.test('where Redis does not answer and PostgreSQL has nothing, nobody knows', async t => {
+  const { app, book, redis } = await build(t)
+  const find = () => app.inject({ url: `/progress?doc=${book.documento_id}`, headers: { 'x-user-id': 'nobody' } })
+  t.equal((await find()).body, 'null')
+  redis.stop()
+  t.equal((await find()).statusCode, 503)
+})
