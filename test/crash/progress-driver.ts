@@ -28,8 +28,8 @@ export interface Load {
 }
 
 /**
- * Until it is stopped, or the test ends, reports about `perSecond` positions of 60 users to the addresses in turn. Each user goes on in the book, so that the
- * newest position that was acknowledged is known.
+ * Until it is stopped, or the test ends, reports about `perSecond` positions of 60 users to the addresses in turn. Each
+ * user goes on in the book, so that the newest position that was acknowledged is known.
  */
 export function drive(t: Teardown, addresses: () => readonly string[], { document, perSecond }: Load): Driver {
   const acknowledged = new Map<string, Acknowledged>()
