@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { PRIORITY } from '../../src/audio/generate.js'
-import { SynthesisError } from '../../src/errors.js'
+import { QueueFullError, SynthesisError } from '../../src/errors.js'
 import { inspectMp3 } from '../../src/speech/mp3-inspect.js'
 import { buildCopy, buildTestApp, importBook, readyAudios, type TestApp, textOf } from '../helpers/app.js'
 import { slowly } from '../helpers/fake-engine.js'
@@ -142,10 +142,11 @@ t.test('a full queue refuses new work, not audio that is there', async t => {
   await generator.make(segment, voice, PRIORITY.listener)
   copy.engine.before = slowly(60_000)
   const many = Array.from({ length: 510 }, (_, i) => generator.make(spoken(`Texto ${i}.`), voice, PRIORITY.listener))
+  // A busy machine may let some wait for the database for too long.
   const refusals: unknown[] = []
   for (const making of many) making.catch((error: unknown) => refusals.push(error))
-  await waitFor(() => refusals.length > 0)
-  t.match(refusals[0], { code: 'QUEUE_FULL', statusCode: 429 })
+  const isFull = (error: unknown) => error instanceof QueueFullError && error.statusCode === 429
+  await waitFor(() => refusals.some(isFull))
   t.match(await generator.make(segment, voice, PRIORITY.listener), { state: 'ready' })
 })
 
