@@ -91,7 +91,8 @@ export class Acceptor {
 
   async #commit(position: Position): Promise<Outcome> {
     const { pending, progress, commits, journal, counts } = this.#options
-    if (mayBeLateHalf(position)) {
+    // The late half of what is being committed is answered with it: a look would not find that yet.
+    if (mayBeLateHalf(position) && !commits.isLateHalf(position)) {
       const stored = await within(
         LOOK_MS,
         progress.find(position).catch(() => null),
