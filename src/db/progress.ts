@@ -75,6 +75,21 @@ const APPLY = `
   SELECT a.user_id AS "appliedUserId", a.document_id AS "appliedDocumentId", ${COLUMNS}
   FROM applied a LEFT JOIN progress p USING (user_id, document_id) LEFT JOIN books b USING (document_id)`
 
+/**
+ * Waits for no row: what exists and is not free is held by somebody. Takes the lock that APPLY takes on a row, so both
+ * agree on what hinders. Rows that are not committed yet are not seen.
+ */
+const LOCKED = `
+  WITH asked AS (
+    SELECT * FROM unnest($1::text[], $2::uuid[]) AS a(user_id, document_id)
+  ), free AS (
+    SELECT p.user_id, p.document_id FROM progress p JOIN asked USING (user_id, document_id)
+    FOR NO KEY UPDATE OF p SKIP LOCKED
+  )
+  SELECT p.user_id AS "userId", p.document_id AS "documentId"
+  FROM progress p JOIN asked USING (user_id, document_id) LEFT JOIN free f USING (user_id, document_id)
+  WHERE f.user_id IS NULL`
+
 /** Positions of listeners. Versions are bigint in here and text everywhere else, so none is ever rounded. */
 export class Progress {
   readonly #db: Queryable
@@ -108,6 +123,14 @@ export class Progress {
       // A row that the statement has made itself has no previous one.
       previous: (previous.version as string | null) === null ? null : toPosition(previous)
     }))
+  }
+
+  /** Those whose rows somebody has locked, without waiting for them; rejects as `apply` does when the table is locked. */
+  locked(batch: readonly PositionId[]): Promise<PositionId[]> {
+    return this.#db.write<PositionId>(LOCKED, [
+      batch.map(({ userId }) => userId),
+      batch.map(({ documentId }) => documentId)
+    ])
   }
 
   /** Also a deletion; null when nothing was ever stored, or the book is gone. */

@@ -112,7 +112,8 @@ export class Acceptor {
 
   async #commit(position: Position): Promise<Outcome> {
     const { pending, commits, journal, counts } = this.#options
-    if (mayBeLateHalf(position)) {
+    // The late half of what is being committed is answered with it: a look would not find that yet.
+    if (mayBeLateHalf(position) && !commits.isLateHalf(position)) {
       const standing = winnerOf(pending.get(position), await this.#look(position))
       if (isLateHalf(position, standing)) return { applied: false, position: standing }
     }

@@ -83,9 +83,9 @@ export class WriteBehind {
     const locked = entries.filter(isLocked)
     this.#locked = new Set()
     let complete = true
-    for (const list of [free, locked]) {
+    for (const [list, wereLocked] of [[free, false] as const, [locked, true] as const]) {
       for (let start = 0; start < list.length; start += BATCH) {
-        complete = (await this.#store(list.slice(start, start + BATCH))) && complete
+        complete = (await this.#store(list.slice(start, start + BATCH), wereLocked)) && complete
         if (this.#options.writer.pauseMs > 0) return false
       }
     }
@@ -93,9 +93,9 @@ export class WriteBehind {
   }
 
   /** The journal is cleared after the commit only: a death in between would lose what was acknowledged. */
-  async #store(batch: readonly PendingPosition[]): Promise<boolean> {
+  async #store(batch: readonly PendingPosition[], wereLocked = false): Promise<boolean> {
     const { writer, pending, journal } = this.#options
-    const { settled, locked, error } = await writer.write(batch)
+    const { settled, locked, error } = await writer.write(batch, { wereLocked })
     for (const position of locked) this.#locked.add(positionKey(position))
     pending.settle(settled)
     await journal?.clear(settled)
