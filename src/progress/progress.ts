@@ -223,7 +223,7 @@ export class ListeningProgress {
   }
 
   /**
-   * Stores what is pending, or puts it where the next start finds it, and ends. At most some 5 s.
+   * Stores what is pending, or puts it where the next start finds it, and ends. At most some 6 s: the whole stop has 10.
    * @throws JournalError when positions were lost.
    */
   async close(): Promise<void> {

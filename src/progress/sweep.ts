@@ -1,4 +1,5 @@
-import type { BatchWriter } from './batch-writer.js'
+import { within } from '../deadline.js'
+import { BATCH, type BatchWriter } from './batch-writer.js'
 import type { ProgressCounts } from './counts.js'
 import type { DueRecord, Journal } from './journal.js'
 import type { Pending } from './pending.js'
@@ -15,12 +16,15 @@ const INTERVAL_MS = 1000
 const ORPHAN_MS = 3000
 /** Longest sweep before the start. */
 const START_MS = 2000
+/** Longest wait of the end for what is being stored: what is left stays in the journal, and the stop has 10 s. */
+const CLOSE_MS = 1000
 
 /** Stores what other copies of the service left in the journal when they died. */
 export class Sweep {
   readonly #options: SweepOptions
   readonly #interval: NodeJS.Timeout
   #sweeping: Promise<number> | null = null
+  #closing = false
 
   constructor(options: SweepOptions) {
     this.#options = options
@@ -41,22 +45,36 @@ export class Sweep {
     return this.#sweeping
   }
 
+  /** Begins nothing more, and waits at most 1 s for what is under way. Never rejects. */
   async close(): Promise<void> {
+    this.#closing = true
     clearInterval(this.#interval)
-    await this.#sweeping
+    if (this.#sweeping) await within(CLOSE_MS, this.#sweeping, 0)
   }
 
   async #sweep(ageMs: number): Promise<number> {
-    const { journal, pending, writer, counts } = this.#options
+    const { journal, pending, writer } = this.#options
     if (!journal.isOurs || writer.pauseMs > 0) return 0
     // A newer one of a copy that died stays in the journal when the one that waits here has been stored.
     const due = await journal.due(ageMs, id => pending.get(id) !== null)
+    let settled = 0
+    // One statement at a time: the end may come while there are many, or each of them waits for a lock.
+    for (let start = 0; start < due.length && !this.#closing; start += BATCH) {
+      settled += await this.#settle(due.slice(start, start + BATCH))
+      if (writer.pauseMs > 0) break
+    }
+    return settled
+  }
+
+  async #settle(due: readonly DueRecord[]): Promise<number> {
+    const { journal, writer, counts } = this.#options
     const positions = due.flatMap(({ position }) => position ?? [])
     const report = await writer.write(positions.map(position => ({ position, jump: null })))
     counts.adopted += report.applied.size
     await journal.clear(report.settled)
     let dropped = 0
     for (const record of due.filter(({ position }) => !position)) {
+      if (this.#closing) break
       await this.#drop(record)
       dropped++
     }
