@@ -229,6 +229,7 @@ export class ListeningProgress {
   async close(): Promise<void> {
     clearInterval(this.#purging)
     this.#clock.close()
+    this.#rescue.close()
     await this.#sweep?.close()
     await this.#rescue.flush()
     this.#writeBehind.close()

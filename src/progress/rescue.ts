@@ -22,10 +22,14 @@ export interface RescueOptions {
 /** Longest wait of the end for PostgreSQL, then for Redis; the whole stop takes at most 10 s. */
 const FLUSH_MS = 3000
 const JOURNAL_MS = 1000
+/** Pause before files that could not be stored are tried again. */
+const REPLAY_PAUSE_MS = 5000
 
 /** Keeps acknowledged positions in two places, or on disk, when one of their places is gone or this process ends. */
 export class Rescue {
   readonly #options: RescueOptions
+  #replaying: NodeJS.Timeout | undefined
+  #closed = false
 
   constructor(options: RescueOptions) {
     this.#options = options
@@ -69,25 +73,39 @@ export class Rescue {
     }
   }
 
-  /** At the start: stores what is in such files. */
+  /**
+   * At the start: stores what is in such files, and goes on to try until none is left. A file that waited for the next
+   * start would be kept from its listeners for as long as this process lives. Never rejects.
+   */
   async replay(writer: BatchWriter): Promise<void> {
-    const { spill, counts, log } = this.#options
-    const store = async (positions: readonly Position[]): Promise<void> => {
-      const newest = new Map<string, Position>()
-      for (const position of positions) {
-        const key = positionKey(position)
-        newest.set(key, winnerOf(newest.get(key) ?? null, position) ?? position)
-      }
-      const report = await writer.write([...newest.values()].map(position => ({ position, jump: null })))
-      counts.adopted += report.applied.size
-      if (report.error || report.locked.length > 0) throw new DatabaseUnavailableError({ cause: report.error })
-    }
+    const { spill, log } = this.#options
+    const isFirst = this.#replaying === undefined
     try {
-      const replayed = await spill.replay(store)
+      const replayed = await spill.replay(positions => this.#storeAgain(writer, positions))
       if (replayed > 0) log.info({ positions: replayed }, 'stored positions that a process left in a file')
     } catch (err) {
-      log.error({ err }, 'positions that a process left in a file could not be stored; the next start tries again')
+      if (this.#closed) return
+      if (isFirst)
+        log.error({ err }, 'positions that a process left in a file could not be stored; tried again until they are')
+      this.#replaying = setTimeout(() => void this.replay(writer), REPLAY_PAUSE_MS).unref()
     }
+  }
+
+  /** Tries no files again. */
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#replaying)
+  }
+
+  async #storeAgain(writer: BatchWriter, positions: readonly Position[]): Promise<void> {
+    const newest = new Map<string, Position>()
+    for (const position of positions) {
+      const key = positionKey(position)
+      newest.set(key, winnerOf(newest.get(key) ?? null, position) ?? position)
+    }
+    const report = await writer.write([...newest.values()].map(position => ({ position, jump: null })))
+    this.#options.counts.adopted += report.applied.size
+    if (report.error || report.locked.length > 0) throw new DatabaseUnavailableError({ cause: report.error })
   }
 
   /** Those that the journal did not take. */
