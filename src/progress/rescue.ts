@@ -7,7 +7,7 @@ import type { Journal } from './journal.js'
 import type { Pending } from './pending.js'
 import { positionKey, type Position } from './position.js'
 import { winnerOf } from './rules.js'
-import type { Spill } from './spill.js'
+import type { Spill, Spilled } from './spill.js'
 import type { WriteBehind } from './write-behind.js'
 
 export interface RescueOptions {
@@ -81,7 +81,7 @@ export class Rescue {
     const { spill, log } = this.#options
     const isFirst = this.#replaying === undefined
     try {
-      const replayed = await spill.replay(positions => this.#storeAgain(writer, positions))
+      const replayed = await spill.replay(spilled => this.#storeAgain(writer, spilled))
       if (replayed > 0) log.info({ positions: replayed }, 'stored positions that a process left in a file')
     } catch (err) {
       if (this.#closed) return
@@ -97,7 +97,7 @@ export class Rescue {
     clearTimeout(this.#replaying)
   }
 
-  async #storeAgain(writer: BatchWriter, positions: readonly Position[]): Promise<void> {
+  async #storeAgain(writer: BatchWriter, { positions, unreadable }: Spilled): Promise<void> {
     const newest = new Map<string, Position>()
     for (const position of positions) {
       const key = positionKey(position)
@@ -106,6 +106,9 @@ export class Rescue {
     const report = await writer.write([...newest.values()].map(position => ({ position, jump: null })))
     this.#options.counts.adopted += report.applied.size
     if (report.error || report.locked.length > 0) throw new DatabaseUnavailableError({ cause: report.error })
+    // Only then, as all of it is done again after a failure. As JSON, since no text of PostgreSQL holds the null characters
+    // of a torn file.
+    for (const line of unreadable) await writer.bury(JSON.stringify({ line }), 'a line of a file that is no position')
   }
 
   /** Those that the journal did not take. */

@@ -1,8 +1,9 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 import t from 'tap'
 import { Spill } from '../../src/progress/spill.js'
+import { execute } from '../helpers/database.js'
 import { buildCopy, buildTestApp, importBook, textOf } from '../helpers/app.js'
 import { waitFor } from '../helpers/processes.js'
 import { positionAt } from './positions.js'
@@ -28,4 +29,23 @@ t.test('a file that cannot be stored at the start is stored later by the same pr
   await waitFor(async () => (await files()).length === 0, 15_000)
   t.match(await next.app.db.progress.find(positionAt(NOW, { documentId })), { intraMs: 77 })
   t.equal(next.app.progress.status().adopted, 1)
+})
+
+t.test('a line that is no position is kept apart', async t => {
+  const { app, env } = await buildTestApp(t)
+  const { documento_id: documentId } = await importBook(app, textOf(2))
+  const dataDir = env['DATA_DIR'] ?? ''
+  const folder = path.join(dataDir, 'progress')
+  await new Spill(dataDir).write([positionAt(NOW, { documentId })])
+  const [name = ''] = await readdir(folder)
+  const lines = ['["u9","x"', '\0\0']
+  await writeFile(path.join(folder, name), lines.join('\n'), { flag: 'a' })
+  const next = await buildCopy(t, env)
+  t.match(next.app.progress.status(), { adopted: 1, poisoned: 2 })
+  const letters = await execute<{ entry: string }>(env['DATABASE_URL'] ?? '', 'SELECT entry FROM progress_dead_letters')
+  t.same(
+    letters.map(({ entry }) => JSON.parse(entry) as object),
+    lines.map(line => ({ line }))
+  )
+  t.same(await readdir(folder), [])
 })
