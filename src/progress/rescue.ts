@@ -3,7 +3,7 @@ import { within } from '../deadline.js'
 import { DatabaseUnavailableError, JournalError } from '../errors.js'
 import { BATCH, type BatchWriter } from './batch-writer.js'
 import type { ProgressCounts } from './counts.js'
-import type { Journal } from './journal.js'
+import type { Journal, PutReply } from './journal.js'
 import type { Pending } from './pending.js'
 import { positionKey, type Position } from './position.js'
 import { winnerOf } from './rules.js'
@@ -40,7 +40,7 @@ export class Rescue {
    * the storing is not waited for: each position has two copies again, also while PostgreSQL hangs.
    */
   async putAgain(): Promise<void> {
-    const left = await this.#putAll(this.#positions())
+    const left = await this.#putAll(this.#positions(), ({ kind }) => kind !== 'failed')
     if (left.length > 0) throw new JournalError()
     void this.#options.writeBehind.flush()
   }
@@ -58,7 +58,7 @@ export class Rescue {
     const { spill, counts, log } = this.#options
     const all = this.#positions()
     if (all.length === 0) return
-    const left = await within(JOURNAL_MS, this.#putAll(all), all)
+    const left = await within(JOURNAL_MS, this.#putAll(all, isKept), all)
     if (left.length === 0) {
       log.warn({ positions: all.length }, 'positions wait in Redis for a copy of the service that can store them')
       return
@@ -111,15 +111,15 @@ export class Rescue {
     for (const line of unreadable) await writer.bury(JSON.stringify({ line }), 'a line of a file that is no position')
   }
 
-  /** Those that the journal did not take. */
-  async #putAll(positions: readonly Position[]): Promise<Position[]> {
+  /** Those for which the journal's reply is not such. */
+  async #putAll(positions: readonly Position[], isWell: (reply: PutReply) => boolean): Promise<Position[]> {
     const { journal } = this.#options
     if (!journal) return [...positions]
     const left: Position[] = []
     for (let start = 0; start < positions.length; start += BATCH) {
       const batch = positions.slice(start, start + BATCH)
       const replies = await journal.putAll(batch)
-      left.push(...batch.filter((_, at) => replies[at]?.kind === 'failed'))
+      left.push(...batch.filter((_, at) => !isWell(replies[at] ?? FAILED)))
     }
     return left
   }
@@ -128,3 +128,9 @@ export class Rescue {
     return this.#options.pending.snapshot().map(({ position }) => position)
   }
 }
+
+const FAILED: PutReply = { kind: 'failed' }
+
+/** Whether the position, or one that outweighs it, can be read there: a record may have the version of one and be broken. */
+const isKept = (reply: PutReply): boolean =>
+  reply.kind === 'stored' || (reply.kind !== 'failed' && reply.current?.version === reply.version)

@@ -1,11 +1,14 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { Redis } from 'ioredis'
 import pg from 'pg'
 import t from 'tap'
-import { Spill } from '../../src/progress/spill.js'
-import { execute } from '../helpers/database.js'
-import { buildCopy, buildTestApp, importBook, textOf } from '../helpers/app.js'
-import { waitFor } from '../helpers/processes.js'
+import { recordKeys } from '../../src/progress/journal-keys.js'
+import { Spill, type Spilled } from '../../src/progress/spill.js'
+import { execute, ownServer } from '../helpers/database.js'
+import { buildCopy, buildTestApp, importBook, PUBLIC_URL, textOf } from '../helpers/app.js'
+import { temporaryFolder, waitFor } from '../helpers/processes.js'
+import { startRedis } from '../helpers/redis.js'
 import { positionAt } from './positions.js'
 
 /* Files that a process left behind when it ended. */
@@ -48,4 +51,25 @@ t.test('a line that is no position is kept apart', async t => {
     lines.map(line => ({ line }))
   )
   t.same(await readdir(folder), [])
+})
+
+t.test('a position whose copy in Redis is broken goes to a file at the end', async t => {
+  const redis = await startRedis(t)
+  const database = await ownServer(t)
+  const DATA_DIR = await temporaryFolder(t)
+  const env = { LOG_LEVEL: 'silent', REDIS_URL: redis.url, PUBLIC_URL, DATABASE_URL: database.url, DATA_DIR }
+  const { app, server } = await buildCopy(t, env)
+  await waitFor(() => app.progress.status().acknowledgedBy === 'redis')
+  const { documento_id: documentId } = await importBook(app, textOf(2))
+  await database.hang()
+  const [broken, sound] = ['broken', 'sound'].map(userId => positionAt(NOW, { userId, documentId, intraMs: 77 }))
+  for (const position of [broken, sound]) if (position) await app.progress.accept(position)
+  const client = new Redis(redis.port)
+  t.teardown(() => client.disconnect())
+  if (broken) await client.hset(recordKeys(broken).record, 'd', '{"x":1}')
+  await server.close()
+  const files: Spilled[] = []
+  await new Spill(DATA_DIR).replay(async spilled => void files.push(spilled))
+  t.same(files, [{ positions: [broken], unreadable: [] }], 'and the other one stays in Redis')
+  await database.cont()
 })
