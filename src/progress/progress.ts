@@ -184,8 +184,7 @@ export class ListeningProgress {
 
   /** The user's books, the last listened first. @throws DatabaseUnavailableError. */
   async recent(userId: string, limit: number): Promise<ListenedBook[]> {
-    const own = this.#pending.of(userId)
-    if (own.length > 0) await Promise.all(own.map(position => this.#writeBehind.flushOne(position)))
+    await this.#writeBehind.flushUser(userId)
     return this.#options.db.progress.recent(userId, limit)
   }
 
