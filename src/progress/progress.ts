@@ -121,7 +121,7 @@ export class ListeningProgress {
     await progress.#clock.measure()
     await progress.#rescue.replay(progress.#writer)
     await progress.#journal?.check()
-    await progress.#sweep?.sweepAll()
+    await progress.#sweep?.start()
     await progress.#purge()
     return progress
   }

@@ -22,27 +22,22 @@ const CLOSE_MS = 1000
 /** Stores what other copies of the service left in the journal when they died. */
 export class Sweep {
   readonly #options: SweepOptions
-  readonly #interval: NodeJS.Timeout
+  #interval: NodeJS.Timeout | undefined
   #sweeping: Promise<number> | null = null
   #closing = false
 
   constructor(options: SweepOptions) {
     this.#options = options
-    this.#interval = setInterval(() => void this.sweep(ORPHAN_MS), INTERVAL_MS).unref()
   }
 
-  /** Stores all that is there, however young, for at most 2 s. Never rejects. */
-  async sweepAll(): Promise<void> {
-    const deadline = performance.now() + START_MS
-    while (performance.now() < deadline && (await this.sweep(0)) > 0);
-  }
-
-  /** Stores what has waited for so long; resolves with the number of records that are settled. Never rejects. */
-  sweep(ageMs: number): Promise<number> {
-    this.#sweeping ??= this.#sweep(ageMs)
-      .catch(() => 0)
-      .finally(() => (this.#sweeping = null))
-    return this.#sweeping
+  /**
+   * Stores all that is there, however young; what that has not reached after 2 s is left to the sweeps from time to time,
+   * which store what has been there for long. Those begin only then: one under way, which passes over what is young, would
+   * be taken for this one. Never rejects.
+   */
+  async start(): Promise<void> {
+    await within(START_MS, this.#sweepAll(performance.now() + START_MS), undefined)
+    if (!this.#closing) this.#interval = setInterval(() => void this.#sweep(ORPHAN_MS), INTERVAL_MS).unref()
   }
 
   /** Begins nothing more, and waits at most 1 s for what is under way. Never rejects. */
@@ -52,16 +47,28 @@ export class Sweep {
     if (this.#sweeping) await within(CLOSE_MS, this.#sweeping, 0)
   }
 
-  async #sweep(ageMs: number): Promise<number> {
+  async #sweepAll(deadline: number): Promise<void> {
+    while (performance.now() < deadline && (await this.#sweep(0, deadline)) > 0);
+  }
+
+  /** Stores what has waited for so long; resolves with the number of records that are settled. Never rejects. */
+  #sweep(ageMs: number, deadline = Infinity): Promise<number> {
+    this.#sweeping ??= this.#sweepOnce(ageMs, deadline)
+      .catch(() => 0)
+      .finally(() => (this.#sweeping = null))
+    return this.#sweeping
+  }
+
+  async #sweepOnce(ageMs: number, deadline: number): Promise<number> {
     const { journal, pending, writer } = this.#options
     if (!journal.isOurs || writer.pauseMs > 0) return 0
     // A newer one of a copy that died stays in the journal when the one that waits here has been stored.
     const due = await journal.due(ageMs, id => pending.get(id) !== null)
     let settled = 0
     // One statement at a time: the end may come while there are many, or each of them waits for a lock.
-    for (let start = 0; start < due.length && !this.#closing; start += BATCH) {
+    for (let start = 0; start < due.length && performance.now() < deadline; start += BATCH) {
+      if (this.#closing || writer.pauseMs > 0) break
       settled += await this.#settle(due.slice(start, start + BATCH))
-      if (writer.pauseMs > 0) break
     }
     return settled
   }

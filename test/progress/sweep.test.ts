@@ -3,7 +3,7 @@ import pg from 'pg'
 import t from 'tap'
 import { recordKeys } from '../../src/progress/journal-keys.js'
 import { encodePosition, type Position } from '../../src/progress/position.js'
-import { buildCopy, PUBLIC_URL } from '../helpers/app.js'
+import { buildCopy, importBook, PUBLIC_URL, textOf } from '../helpers/app.js'
 import { execute, testDatabase } from '../helpers/database.js'
 import { temporaryFolder, waitFor, type Teardown } from '../helpers/processes.js'
 import { startRedis } from '../helpers/redis.js'
@@ -37,8 +37,8 @@ async function build(t: Teardown, env: Record<string, string> = {}) {
   return { ...copy, url, client, status, leave }
 }
 
-const orphans = (count: number): Position[] =>
-  Array.from({ length: count }, (_, i) => positionAt(Date.now() - 60_000, { userId: `orphan-${i}` }))
+const orphans = (count: number, fields: Partial<Position> = {}): Position[] =>
+  Array.from({ length: count }, (_, i) => positionAt(Date.now() - 60_000, { userId: `orphan-${i}`, ...fields }))
 
 /** Locks the table of positions, so that each statement waits for its time limit and each row is tried by itself. */
 async function lockTable(t: Teardown, url: string): Promise<() => Promise<unknown>> {
@@ -66,4 +66,16 @@ t.test('the stop does not wait for a sweep that waits for locks', async t => {
     })
   )
   t.notOk(counts.includes(null), 'and what was not stored stays in the journal')
+})
+
+t.test('a start does not wait for what is locked, and stores it afterwards', async t => {
+  const { app, server, env, url, leave } = await build(t)
+  const { documento_id: documentId } = await importBook(app, textOf(2))
+  await server.close()
+  await leave(orphans(600, { documentId }), 0)
+  const unlock = await lockTable(t, url)
+  const next = await buildCopy(t, env)
+  t.equal(next.app.progress.status().adopted, 0)
+  await unlock()
+  await waitFor(() => next.app.progress.status().adopted === 600, 20_000)
 })
