@@ -111,7 +111,7 @@ export class ListeningProgress {
     this.#writeBehind = writeBehind
     this.#rescue = new Rescue({ pending, journal, writeBehind, counts, spill: new Spill(options.dataDir), log })
     this.#acceptor = new Acceptor({ pending, writeBehind, commits, progress, journal, counts, mayTrustJournal })
-    this.#sweep = journal && new Sweep({ journal, pending, writer, counts })
+    this.#sweep = journal && new Sweep({ journal, pending, writer, counts, flushMs })
     this.#purging = setInterval(() => void this.#purge(), PURGE_MS).unref()
   }
 

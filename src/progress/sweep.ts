@@ -9,11 +9,14 @@ export interface SweepOptions {
   pending: Pending
   writer: BatchWriter
   counts: ProgressCounts
+  /** How long a copy that is well lets a position wait. */
+  flushMs: number
 }
 
 const INTERVAL_MS = 1000
-/** Older than this means that the copy which put it there is gone, or cannot store it. */
-const ORPHAN_MS = 3000
+/** Waiting for this much longer than a flush, and for so long at least, means that its copy is gone or cannot store it. */
+const LATE_MS = 2000
+const MIN_ORPHAN_MS = 3000
 /** Longest sweep before the start. */
 const START_MS = 2000
 /** Longest wait of the end for what is being stored: what is left stays in the journal, and the stop has 10 s. */
@@ -37,7 +40,8 @@ export class Sweep {
    */
   async start(): Promise<void> {
     await within(START_MS, this.#sweepAll(performance.now() + START_MS), undefined)
-    if (!this.#closing) this.#interval = setInterval(() => void this.#sweep(ORPHAN_MS), INTERVAL_MS).unref()
+    const orphanMs = Math.max(MIN_ORPHAN_MS, this.#options.flushMs + LATE_MS)
+    if (!this.#closing) this.#interval = setInterval(() => void this.#sweep(orphanMs), INTERVAL_MS).unref()
   }
 
   /** Begins nothing more, and waits at most 1 s for what is under way. Never rejects. */

@@ -79,3 +79,16 @@ t.test('a start does not wait for what is locked, and stores it afterwards', asy
   await unlock()
   await waitFor(() => next.app.progress.status().adopted === 600, 20_000)
 })
+
+t.test('what a copy with a long PROGRESS_FLUSH_MS may still store itself is left to it', async t => {
+  const { app, status, leave } = await build(t, { PROGRESS_FLUSH_MS: '60000' })
+  const { documento_id: documentId } = await importBook(app, textOf(2))
+  const [young, old] = ['young', 'old'].map(userId => positionAt(Date.now() - 100_000, { userId, documentId }))
+  if (!young || !old) throw new TypeError()
+  await leave([young], 50_000)
+  await leave([old], 70_000)
+  // One sweep looks at both.
+  await waitFor(() => status().adopted > 0)
+  t.match(await app.db.progress.find(old), { userId: 'old' })
+  t.equal(await app.db.progress.find(young), null)
+})
