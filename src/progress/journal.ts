@@ -109,7 +109,10 @@ export class Journal {
       const { record, dirty } = recordKeys(position)
       return [CLEAR, record, dirty, position.version, RECORD_MS]
     })
-    await run(this.#client, calls)
+    // One lot after the other, as `due` reads them.
+    for (let start = 0; start < calls.length; start += AT_ONCE) {
+      await run(this.#client, calls.slice(start, start + AT_ONCE))
+    }
   }
 
   /** The position that stands there; null when none does. Rejects when Redis does not answer. */
