@@ -81,6 +81,8 @@ export class ListeningProgress {
   readonly #sweep: Sweep | null
   readonly #rescue: Rescue
   readonly #purging: NodeJS.Timeout
+  #purgeFails = false
+  #closing = false
 
   private constructor(options: ProgressOptions) {
     const { db, redis: client, log, flushMs } = options
@@ -122,7 +124,8 @@ export class ListeningProgress {
     await progress.#rescue.replay(progress.#writer)
     await progress.#journal?.check()
     await progress.#sweep?.start()
-    await progress.#purge()
+    // Not waited for: however many there are, nobody misses their going.
+    void progress.#purge()
     return progress
   }
 
@@ -226,6 +229,7 @@ export class ListeningProgress {
    * @throws JournalError when positions were lost.
    */
   async close(): Promise<void> {
+    this.#closing = true
     clearInterval(this.#purging)
     this.#clock.close()
     this.#rescue.close()
@@ -240,9 +244,17 @@ export class ListeningProgress {
     }
   }
 
+  /** Never rejects. A failure is told once, until it goes well again. */
   async #purge(): Promise<void> {
     const before = versionAt(this.#clock.now() - DELETION_MS)
-    await this.#pool.progress.purge(before).catch(() => 0)
+    try {
+      while (!this.#closing && (await this.#pool.progress.purge(before)) > 0);
+      this.#purgeFails = false
+    } catch (err) {
+      if (!this.#purgeFails && !this.#closing)
+        this.#options.log.warn({ err }, 'old deletions of positions stay for now')
+      this.#purgeFails = true
+    }
   }
 }
 
