@@ -157,11 +157,19 @@ export class Progress {
     await this.#db.write('INSERT INTO progress_dead_letters (entry, error) VALUES ($1, $2)', [entry, error])
   }
 
-  /** Forgets deletions with a version below this one; resolves with their number. */
+  /**
+   * Forgets deletions with a version below this one, 1,000 at most, so that no statement runs into its time limit, and
+   * none that is locked; resolves with their number.
+   */
   async purge(version: string): Promise<number> {
-    const rows = await this.#db.write('DELETE FROM progress WHERE deleted AND version < $1 RETURNING version', [
-      version
-    ])
+    const rows = await this.#db.write(
+      `WITH old AS MATERIALIZED (
+         SELECT user_id, document_id FROM progress WHERE deleted AND version < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED
+       )
+       DELETE FROM progress p USING old WHERE p.user_id = old.user_id AND p.document_id = old.document_id
+       RETURNING p.version`,
+      [version]
+    )
     return rows.length
   }
 

@@ -77,6 +77,19 @@ return 1`
 )
 
 /**
+ * Takes out a record that is no position, unless a position has come since. KEYS record, dirty; ARGV version and position
+ * as they were found, empty where there was none.
+ */
+export const DROP = script(
+  2,
+  `local found = redis.call('HMGET', KEYS[1], 'v', 'd')
+if (found[1] or '') ~= ARGV[1] or (found[2] or '') ~= ARGV[2] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], KEYS[1])
+return 1`
+)
+
+/**
  * The records that have waited for so long. KEYS dirty, mark; ARGV age in milliseconds, most of them. Returns the mark and
  * the keys.
  */

@@ -5,7 +5,7 @@ import type { PositionId } from '../db/progress.js'
 import { JournalError } from '../errors.js'
 import { readableCopy } from './copy.js'
 import { allTags, copyKey, parseRecordKey, recordKeys, type TagKeys } from './journal-keys.js'
-import { CLEAR, COPY, DUE, NOTE, PUT, run, type Call } from './journal-scripts.js'
+import { CLEAR, COPY, DROP, DUE, NOTE, PUT, run, type Call } from './journal-scripts.js'
 import { JournalTrust, type JournalState } from './journal-trust.js'
 import { decodePosition, encodePosition, isVersion, type Position } from './position.js'
 import { doubleReportSince, mayBeLateHalf } from './rules.js'
@@ -121,7 +121,10 @@ export class Journal {
       const { record, dirty } = recordKeys(position)
       return [CLEAR, record, dirty, position.version, RECORD_MS]
     })
-    await run(this.#client, calls)
+    // One lot after the other, as `due` reads them.
+    for (let start = 0; start < calls.length; start += AT_ONCE) {
+      await run(this.#client, calls.slice(start, start + AT_ONCE))
+    }
   }
 
   /** The position that stands there; null when none does. Rejects when Redis does not answer. */
@@ -152,9 +155,15 @@ export class Journal {
     return due
   }
 
-  /** Takes out of the journal what is no position. */
-  async drop({ tag, key }: DueRecord): Promise<void> {
-    await this.#ask(['zrem', tag.dirty, key])
+  /**
+   * Takes out of the journal what is no position, unless a position has come there since: that one would lose its mark
+   * that it waits. Rejects when Redis does not answer.
+   */
+  async drop({ tag, key, id, found }: DueRecord): Promise<void> {
+    // What is no key of a record under this tag may be in another slot of a Cluster, and is not ours to delete.
+    const isRecord = id !== null && key.startsWith(tag.dirty.replace('dirty', 'r:'))
+    if (!isRecord) await this.#ask(['zrem', tag.dirty, key])
+    else valueOf((await run(this.#client, [[DROP, key, tag.dirty, found.v ?? '', found.d ?? '']]))[0])
   }
 
   async #lookUp(waiting: readonly Omit<DueRecord, 'position' | 'found'>[]): Promise<DueRecord[]> {

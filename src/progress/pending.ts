@@ -41,9 +41,16 @@ export class Pending {
     return this.#waiting.get(positionKey(id))?.position ?? null
   }
 
-  /** Those of one user. */
-  of(userId: string): Position[] {
-    return [...this.#waiting.values()].map(({ position }) => position).filter(position => position.userId === userId)
+  /** What waits of one user and book. */
+  entry(id: PositionId): PendingPosition | null {
+    return this.#waiting.get(positionKey(id)) ?? null
+  }
+
+  /** Those of one user. One look at each and no copy of all: 50,000 may wait, and meanwhile nobody is answered. */
+  of(userId: string): PendingPosition[] {
+    const own: PendingPosition[] = []
+    for (const waiting of this.#waiting.values()) if (waiting.position.userId === userId) own.push(waiting)
+    return own
   }
 
   /** Whether one more of this user and book fits. */

@@ -81,6 +81,8 @@ export class ListeningProgress {
   readonly #sweep: Sweep | null
   readonly #rescue: Rescue
   readonly #purging: NodeJS.Timeout
+  #purgeFails = false
+  #closing = false
 
   private constructor(options: ProgressOptions) {
     const { db, redis: client, log, flushMs } = options
@@ -119,7 +121,7 @@ export class ListeningProgress {
       counts,
       mayTrustJournal
     })
-    this.#sweep = journal && new Sweep({ journal, pending, writer, counts })
+    this.#sweep = journal && new Sweep({ journal, pending, writer, counts, flushMs })
     this.#purging = setInterval(() => void this.#purge(), PURGE_MS).unref()
   }
 
@@ -129,8 +131,9 @@ export class ListeningProgress {
     await progress.#clock.measure()
     await progress.#rescue.replay(progress.#writer)
     await progress.#journal?.check()
-    await progress.#sweep?.sweepAll()
-    await progress.#purge()
+    await progress.#sweep?.start()
+    // Not waited for: however many there are, nobody misses their going.
+    void progress.#purge()
     return progress
   }
 
@@ -194,8 +197,7 @@ export class ListeningProgress {
 
   /** The user's books, the last listened first. @throws DatabaseUnavailableError. */
   async recent(userId: string, limit: number): Promise<ListenedBook[]> {
-    const own = this.#pending.of(userId)
-    if (own.length > 0) await Promise.all(own.map(position => this.#writeBehind.flushOne(position)))
+    await this.#writeBehind.flushUser(userId)
     return this.#options.db.progress.recent(userId, limit)
   }
 
@@ -238,12 +240,14 @@ export class ListeningProgress {
   }
 
   /**
-   * Stores what is pending, or puts it where the next start finds it, and ends. At most some 5 s.
+   * Stores what is pending, or puts it where the next start finds it, and ends. At most some 6 s: the whole stop has 10.
    * @throws JournalError when positions were lost.
    */
   async close(): Promise<void> {
+    this.#closing = true
     clearInterval(this.#purging)
     this.#clock.close()
+    this.#rescue.close()
     await this.#sweep?.close()
     await this.#rescue.flush()
     this.#writeBehind.close()
@@ -255,9 +259,17 @@ export class ListeningProgress {
     }
   }
 
+  /** Never rejects. A failure is told once, until it goes well again. */
   async #purge(): Promise<void> {
     const before = versionAt(this.#clock.now() - DELETION_MS)
-    await this.#pool.progress.purge(before).catch(() => 0)
+    try {
+      while (!this.#closing && (await this.#pool.progress.purge(before)) > 0);
+      this.#purgeFails = false
+    } catch (err) {
+      if (!this.#purgeFails && !this.#closing)
+        this.#options.log.warn({ err }, 'old deletions of positions stay for now')
+      this.#purgeFails = true
+    }
   }
 }
 

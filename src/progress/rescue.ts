@@ -3,11 +3,11 @@ import { within } from '../deadline.js'
 import { DatabaseUnavailableError, JournalError } from '../errors.js'
 import { BATCH, type BatchWriter } from './batch-writer.js'
 import type { ProgressCounts } from './counts.js'
-import type { Journal } from './journal.js'
+import type { Journal, PutReply } from './journal.js'
 import type { Pending } from './pending.js'
 import { positionKey, type Position } from './position.js'
 import { winnerOf } from './rules.js'
-import type { Spill } from './spill.js'
+import type { Spill, Spilled } from './spill.js'
 import type { WriteBehind } from './write-behind.js'
 
 export interface RescueOptions {
@@ -22,10 +22,14 @@ export interface RescueOptions {
 /** Longest wait of the end for PostgreSQL, then for Redis; the whole stop takes at most 10 s. */
 const FLUSH_MS = 3000
 const JOURNAL_MS = 1000
+/** Pause before files that could not be stored are tried again. */
+const REPLAY_PAUSE_MS = 5000
 
 /** Keeps acknowledged positions in two places, or on disk, when one of their places is gone or this process ends. */
 export class Rescue {
   readonly #options: RescueOptions
+  #replaying: NodeJS.Timeout | undefined
+  #closed = false
 
   constructor(options: RescueOptions) {
     this.#options = options
@@ -36,7 +40,7 @@ export class Rescue {
    * the storing is not waited for: each position has two copies again, also while PostgreSQL hangs.
    */
   async putAgain(): Promise<void> {
-    const left = await this.#putAll(this.#positions())
+    const left = await this.#putAll(this.#positions(), ({ kind }) => kind !== 'failed')
     if (left.length > 0) throw new JournalError()
     void this.#options.writeBehind.flush()
   }
@@ -54,7 +58,7 @@ export class Rescue {
     const { spill, counts, log } = this.#options
     const all = this.#positions()
     if (all.length === 0) return
-    const left = await within(JOURNAL_MS, this.#putAll(all), all)
+    const left = await within(JOURNAL_MS, this.#putAll(all, isKept), all)
     if (left.length === 0) {
       log.warn({ positions: all.length }, 'positions wait in Redis for a copy of the service that can store them')
       return
@@ -69,36 +73,53 @@ export class Rescue {
     }
   }
 
-  /** At the start: stores what is in such files. */
+  /**
+   * At the start: stores what is in such files, and goes on to try until none is left. A file that waited for the next
+   * start would be kept from its listeners for as long as this process lives. Never rejects.
+   */
   async replay(writer: BatchWriter): Promise<void> {
-    const { spill, counts, log } = this.#options
-    const store = async (positions: readonly Position[]): Promise<void> => {
-      const newest = new Map<string, Position>()
-      for (const position of positions) {
-        const key = positionKey(position)
-        newest.set(key, winnerOf(newest.get(key) ?? null, position) ?? position)
-      }
-      const report = await writer.write([...newest.values()].map(position => ({ position, jump: null })))
-      counts.adopted += report.applied.size
-      if (report.error || report.locked.length > 0) throw new DatabaseUnavailableError({ cause: report.error })
-    }
+    const { spill, log } = this.#options
+    const isFirst = this.#replaying === undefined
     try {
-      const replayed = await spill.replay(store)
+      const replayed = await spill.replay(spilled => this.#storeAgain(writer, spilled))
       if (replayed > 0) log.info({ positions: replayed }, 'stored positions that a process left in a file')
     } catch (err) {
-      log.error({ err }, 'positions that a process left in a file could not be stored; the next start tries again')
+      if (this.#closed) return
+      if (isFirst)
+        log.error({ err }, 'positions that a process left in a file could not be stored; tried again until they are')
+      this.#replaying = setTimeout(() => void this.replay(writer), REPLAY_PAUSE_MS).unref()
     }
   }
 
-  /** Those that the journal did not take. */
-  async #putAll(positions: readonly Position[]): Promise<Position[]> {
+  /** Tries no files again. */
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#replaying)
+  }
+
+  async #storeAgain(writer: BatchWriter, { positions, unreadable }: Spilled): Promise<void> {
+    const newest = new Map<string, Position>()
+    for (const position of positions) {
+      const key = positionKey(position)
+      newest.set(key, winnerOf(newest.get(key) ?? null, position) ?? position)
+    }
+    const report = await writer.write([...newest.values()].map(position => ({ position, jump: null })))
+    this.#options.counts.adopted += report.applied.size
+    if (report.error || report.locked.length > 0) throw new DatabaseUnavailableError({ cause: report.error })
+    // Only then, as all of it is done again after a failure. As JSON, since no text of PostgreSQL holds the null characters
+    // of a torn file.
+    for (const line of unreadable) await writer.bury(JSON.stringify({ line }), 'a line of a file that is no position')
+  }
+
+  /** Those for which the journal's reply is not such. */
+  async #putAll(positions: readonly Position[], isWell: (reply: PutReply) => boolean): Promise<Position[]> {
     const { journal } = this.#options
     if (!journal) return [...positions]
     const left: Position[] = []
     for (let start = 0; start < positions.length; start += BATCH) {
       const batch = positions.slice(start, start + BATCH)
       const replies = await journal.putAll(batch)
-      left.push(...batch.filter((_, at) => replies[at]?.kind === 'failed'))
+      left.push(...batch.filter((_, at) => !isWell(replies[at] ?? FAILED)))
     }
     return left
   }
@@ -107,3 +128,9 @@ export class Rescue {
     return this.#options.pending.snapshot().map(({ position }) => position)
   }
 }
+
+const FAILED: PutReply = { kind: 'failed' }
+
+/** Whether the position, or one that outweighs it, can be read there: a record may have the version of one and be broken. */
+const isKept = (reply: PutReply): boolean =>
+  reply.kind === 'stored' || (reply.kind !== 'failed' && reply.current?.version === reply.version)

@@ -4,6 +4,12 @@ import path from 'node:path'
 import type { PositionId } from '../db/progress.js'
 import { decodePosition, encodePosition, type Position } from './position.js'
 
+/** What a file holds: positions, and lines that are none, as after a disk that was full. */
+export interface Spilled {
+  positions: Position[]
+  unreadable: string[]
+}
+
 /** The last resort: positions that a process could write nowhere else when it ended, a file each, in DATA_DIR. */
 export class Spill {
   readonly #folder: string
@@ -31,7 +37,7 @@ export class Spill {
    * Hands every file to `store` and removes it when that resolves. Each is claimed by a new name first; one whose claimer
    * died is claimed again, as storing twice does no harm. Resolves with the number of positions.
    */
-  async replay(store: (positions: readonly Position[]) => Promise<void>): Promise<number> {
+  async replay(store: (spilled: Spilled) => Promise<void>): Promise<number> {
     let replayed = 0
     for (const name of await this.#files()) {
       const claimed = path.join(this.#folder, `${randomUUID()}.spill`)
@@ -40,10 +46,10 @@ export class Spill {
         () => false
       )
       if (!isOurs) continue
-      const positions = (await readFile(claimed, 'utf8')).split('\n').flatMap(fromLine)
-      await store(positions)
+      const spilled = fromText(await readFile(claimed, 'utf8'))
+      await store(spilled)
       await rm(claimed, { force: true })
-      replayed += positions.length
+      replayed += spilled.positions.length
     }
     return replayed
   }
@@ -69,15 +75,23 @@ const toLine = (position: Position): string => {
   return `${JSON.stringify([userId, documentId, encodePosition(position)])}\n`
 }
 
-/** No position for a line that is none, as after a disk that was full. */
-function fromLine(line: string): Position[] {
+function fromText(text: string): Spilled {
+  const spilled: Spilled = { positions: [], unreadable: [] }
+  for (const line of text.split('\n').filter(Boolean)) {
+    const position = fromLine(line)
+    if (position) spilled.positions.push(position)
+    else spilled.unreadable.push(line)
+  }
+  return spilled
+}
+
+function fromLine(line: string): Position | null {
   try {
     const [userId, documentId, text] = JSON.parse(line) as [string, string, string]
     const id: PositionId = { userId, documentId }
-    const position = decodePosition(id, text)
-    return position ? [position] : []
+    return decodePosition(id, text)
   } catch {
-    return []
+    return null
   }
 }
 

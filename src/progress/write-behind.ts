@@ -46,8 +46,14 @@ export class WriteBehind {
 
   /** Stores what is pending of one user and book. */
   async flushOne(id: PositionId): Promise<void> {
-    const key = positionKey(id)
-    await this.#store(this.#options.pending.snapshot().filter(({ position }) => positionKey(position) === key))
+    const entry = this.#options.pending.entry(id)
+    if (entry) await this.#store([entry])
+  }
+
+  /** Stores what is pending of one user. */
+  async flushUser(userId: string): Promise<void> {
+    const own = this.#options.pending.of(userId)
+    if (own.length > 0) await this.#store(own)
   }
 
   /** Stops the timer; what is pending stays so. */

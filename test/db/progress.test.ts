@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import pg from 'pg'
 import t from 'tap'
 import type { Position } from '../../src/db/progress.js'
 import { versionAt } from '../../src/progress/rules.js'
@@ -106,6 +107,23 @@ t.test('deletions are kept until they are purged', async t => {
   t.equal(await db.progress.purge(versionAt(NOW + 1)), 1)
   t.equal(await db.progress.find({ userId: 'u1', documentId }), null)
   t.match(await db.progress.find({ userId: 'u2', documentId }), { deleted: false })
+})
+
+t.test('deletions are purged in lots, and one that is locked stops none', async t => {
+  const { url } = await testDatabase(t)
+  const db = await openDatabase(t, url)
+  const { documentId } = await createBook(db, 'a')
+  const deletion = (_: unknown, i: number) => positionAt(NOW, { documentId, userId: `u${i}`, deleted: true })
+  await db.progress.apply(Array.from({ length: 1500 }, deletion))
+  const other = new pg.Client({ connectionString: url })
+  await other.connect()
+  t.teardown(() => other.end())
+  await other.query(`BEGIN; SELECT FROM progress WHERE user_id = 'u7' FOR UPDATE`)
+  const purged = []
+  for (let lot = 0; lot < 3; lot++) purged.push(await db.progress.purge(versionAt(NOW + 1)))
+  t.same(purged, [1000, 499, 0])
+  await other.query('ROLLBACK')
+  t.equal(await db.progress.purge(versionAt(NOW + 1)), 1)
 })
 
 t.test('at most one jump a minute is recorded, and the last 20 are kept', async t => {

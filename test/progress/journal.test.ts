@@ -76,6 +76,23 @@ t.test('what waits is found by its age, by the clock of Redis, and what is no po
   for (const entry of due.filter(({ position: found }) => !found)) await journal.drop(entry)
   t.equal((await journal.due(0)).length, 1)
   t.ok(await other.zscore(dirty, record))
+  t.equal(await other.exists(bad.record), 0, 'nothing of it stays')
+})
+
+t.test('a position that comes while what stood there is kept apart goes on to wait', async t => {
+  const { journal, put, other } = await build(t)
+  const position = positionAt(NOW)
+  const { record, dirty } = recordKeys(position)
+  for (const broken of [{ v: '5', d: '{"x":1}' }, { v: '5' }, { d: 'x' }]) {
+    await other.del(record)
+    await other.hset(record, broken)
+    await other.zadd(dirty, 1, record)
+    const [due] = await journal.due(0)
+    t.match(await put(position), { kind: 'stored' })
+    if (due) await journal.drop(due)
+    t.same(await journal.find(position), position)
+    t.ok(await other.zscore(dirty, record))
+  }
 })
 
 t.test('FLUSHALL is noticed by the next report, and what waits is put there again first', async t => {
