@@ -1,9 +1,9 @@
-import { within } from '../deadline.js'
 import { BookNotFoundError, ProgressUnavailableError } from '../errors.js'
 import type { Progress } from '../db/progress.js'
 import type { ProgressCounts } from './counts.js'
 import type { GroupCommit, Outcome } from './group-commit.js'
 import type { Journal, PutReply } from './journal.js'
+import { Patience } from './patience.js'
 import type { Pending } from './pending.js'
 import type { Position } from './position.js'
 import { isAfter, isLateHalf, isSameEvent, mayBeLateHalf, successor, winnerOf } from './rules.js'
@@ -33,6 +33,7 @@ const isLive = (position: Position): boolean => position.clientMs === null
  */
 export class Acceptor {
   readonly #options: AcceptorOptions
+  readonly #patience = new Patience()
 
   constructor(options: AcceptorOptions) {
     this.#options = options
@@ -95,8 +96,7 @@ export class Acceptor {
 
   /** What PostgreSQL has, if it says so soon. */
   #look(position: Position): Promise<Position | null> {
-    const asked = this.#options.progress.find(position).catch(() => null)
-    return within(LOOK_MS, asked, null)
+    return this.#patience.wait(LOOK_MS, () => this.#options.progress.find(position).catch(() => null), null)
   }
 
   /** What stands in the journal is newer. The same event again gets its second copy back, should that be gone. */

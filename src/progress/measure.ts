@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { Outline, Outlines } from '../db/outlines.js'
 import type { Voices } from '../db/voices.js'
-import { within } from '../deadline.js'
 import { BookNotFoundError, DatabaseUnavailableError, SegmentNotFoundError, VoiceNotFoundError } from '../errors.js'
 import { MAX_INT32, parseDocumentId } from '../ids.js'
+import { Patience } from './patience.js'
 import type { Position } from './position.js'
 import { charactersAt } from './rules.js'
 
@@ -30,11 +30,6 @@ const ALIASES = 50_000
 const OUTLINE_WAIT_MS = 1000
 const RENEWAL_WAIT_MS = 100
 const DURATION_WAIT_MS = 200
-/** After a wait in vain nobody waits for this long: a batch of 500 reports would take minutes. */
-const IMPATIENT_MS = 2000
-const AT_ONCE_MS = 1
-
-const LATE = Symbol('late')
 
 /**
  * Tells which document is meant and how far into it a place is, from memory as a rule. Once known, books are measured
@@ -46,7 +41,7 @@ export class Measure {
   readonly #outlines: LRUCache<string, Outline>
   readonly #durations: LRUCache<string, number>
   #voices: ReadonlySet<string> = new Set()
-  #impatientUntil = 0
+  readonly #patience = new Patience()
 
   constructor(options: MeasureOptions) {
     this.#options = options
@@ -86,7 +81,11 @@ export class Measure {
     if (fresh) return fresh
     const old = this.#outlines.peek(documentId, { allowStale: true }) ?? null
     try {
-      const found = await this.#wait(old ? RENEWAL_WAIT_MS : OUTLINE_WAIT_MS, this.#outlines.fetch(documentId), old)
+      const found = await this.#patience.wait(
+        old ? RENEWAL_WAIT_MS : OUTLINE_WAIT_MS,
+        () => this.#outlines.fetch(documentId),
+        old
+      )
       if (found !== undefined) return found
     } catch (error) {
       if (error instanceof DatabaseUnavailableError) return old
@@ -142,7 +141,7 @@ export class Measure {
 
   async #checkVoice(voiceId: string): Promise<void> {
     if (this.#voices.has(voiceId)) return
-    const voices = await this.#wait(OUTLINE_WAIT_MS, this.#options.voices.list().catch(unlessAway), null)
+    const voices = await this.#patience.wait(OUTLINE_WAIT_MS, () => this.#options.voices.list().catch(unlessAway), null)
     if (voices) this.#voices = new Set(voices.map(voice => voice.id))
     if (voices && !this.#voices.has(voiceId)) throw new VoiceNotFoundError(voiceId)
   }
@@ -151,19 +150,10 @@ export class Measure {
     const key = `${documentId}:${voiceId}:${segment}`
     const known = this.#durations.get(key)
     if (known !== undefined) return known === 0 ? null : known
-    const asked = this.#options.outlines.durationOf(bookId, segment, voiceId).catch(unlessAway)
-    const found = await this.#wait(DURATION_WAIT_MS, asked, null)
+    const ask = () => this.#options.outlines.durationOf(bookId, segment, voiceId).catch(unlessAway)
+    const found = await this.#patience.wait(DURATION_WAIT_MS, ask, null)
     this.#durations.set(key, found ?? 0, { ttl: found ? DURATION_MS : MISSING_MS })
     return found
-  }
-
-  /** The answer of the database, or what stands in for it; once it came too late, nobody waits for a while. */
-  async #wait<T>(ms: number, answer: Promise<T>, otherwise: T): Promise<T> {
-    const isImpatient = performance.now() < this.#impatientUntil
-    const found = await within(isImpatient ? AT_ONCE_MS : ms, answer, LATE)
-    if (found !== LATE) return found
-    if (!isImpatient) this.#impatientUntil = performance.now() + IMPATIENT_MS
-    return otherwise
   }
 }
 
