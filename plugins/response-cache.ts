@@ -66,15 +66,16 @@ function answerWriter(cache: TtsCache): FastifyReply['sendCached'] {
     const { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding } = this.request.headers
     const { gzip, etag } = read.answer
     const zipped = gzip !== null && acceptsGzip(acceptEncoding)
+    const unchanged = ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, etag)
     const vary = this.getHeader('vary')
+    if (!unchanged) this.header('content-type', 'application/json; charset=utf-8')
     // One by one: an object of them would be taken apart again.
     this.header('etag', zipped ? gzipEtag(etag) : etag)
     // Kept by clients but asked for again, so that an invalidation is seen by every one of them.
     this.header('cache-control', 'public, no-cache')
     this.header('vary', vary === undefined ? 'accept-encoding' : `${String(vary)}, accept-encoding`)
     this.header('cache-status', cacheStatus(read))
-    if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, etag)) return this.code(304).send()
-    this.header('content-type', 'application/json; charset=utf-8')
+    if (unchanged) return this.code(304).send()
     return zipped ? this.header('content-encoding', 'gzip').send(gzip) : this.send(cache.plain(read))
   }
 }
