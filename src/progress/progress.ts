@@ -132,8 +132,6 @@ export class ListeningProgress {
     await progress.#rescue.replay(progress.#writer)
     await progress.#journal?.check()
     await progress.#sweep?.start()
-    // Not waited for: however many there are, nobody misses their going.
-    void progress.#purge()
     return progress
   }
 

@@ -75,21 +75,21 @@ t.test('the commands of the operator', { timeout: 2 * SLOW_MS }, async t => {
   t.teardown(() => foreign.disconnect())
   const { url, env } = await startService(t, { ADMIN_TOKEN, REDIS_URL: redis.url })
   settings(t, { ADMIN_TOKEN, PUBLIC_URL: url })
-  const others = ['{p07}:dirty', 'book:x', 'tts:database']
-  await foreign.zadd('{p07}:dirty', 1, 'x')
+  const others = ['{p07}:mark', 'book:x', 'tts:database']
   await foreign.set('book:x', 'of somebody else')
   /** As in a shell. */
   const run = (...args: string[]) => runCommand(t, args, env)
+  const isCached = (key: string) => !others.includes(key) && !/^\{p\d\d\}:/.test(key)
   /** Has these books cached, with one list each, and nothing else. */
   const fill = async (count = 3) => {
-    const old = (await foreign.keys('*')).filter(key => !others.includes(key))
+    const old = (await foreign.keys('*')).filter(isCached)
     if (old.length > 0) await foreign.del(old)
     for (let id = 1; id <= count; id++) {
       await foreign.set(`book:${id}`, JSON.stringify({ id }), 'EX', 1000)
       await foreign.set(`book_audios:${id}:es-mx-f1`, '{"audios":[],"count":0}', 'EX', 1000)
     }
   }
-  const left = async () => (await foreign.keys('*')).filter(key => !others.includes(key)).sort()
+  const left = async () => (await foreign.keys('*')).filter(isCached).sort()
 
   await t.test('stats', { timeout: SLOW_MS }, async t => {
     await fetchJson(`${url}/voices`)
@@ -99,7 +99,7 @@ t.test('the commands of the operator', { timeout: 2 * SLOW_MS }, async t => {
     t.match(stdout, new RegExp(`^Service {3}${url}\nReads {5}1 hits, 1 misses, hit ratio 0\\.500\n`))
     t.match(
       stdout,
-      /\nMemory {4}1 entries, \d+ B of 67\.1 MB\nAudio {5}0 files, 0 B of 67\.1 MB, 0 hits\nRedis {5}standalone, 4 keys, \S+ used, \d+ errors\n/
+      /\nMemory {4}1 entries, \d+ B of 67\.1 MB\nAudio {5}0 files, 0 B of 67\.1 MB, 0 hits\nRedis {5}standalone, \d+ keys, \S+ used, \d+ errors\n/
     )
     t.match(
       stdout,

@@ -3,14 +3,13 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import { execute } from '../helpers/database.js'
 import { conclude, type Driver } from './progress-driver.js'
-import { SEED, settled, stage, type Stage } from './progress-stage.js'
+import { LONG, SEED, settled, stage, type Stage } from './progress-stage.js'
 import { randomOf } from './random.js'
 import type { Service } from './service.js'
 
 /* Everything that clients can send, in any order and under any fault: no version in PostgreSQL ever goes back. */
 
-const OPERATIONS = 10_000
-const FAULTS = 20
+const [OPERATIONS, FAULTS] = LONG ? [10_000, 20] : [2000, 5]
 const USERS = 20
 const AT_ONCE = 25
 const HOUR_MS = 3_600_000

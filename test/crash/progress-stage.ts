@@ -9,7 +9,8 @@ import { randomOf } from './random.js'
 import { post, startService, type Service } from './service.js'
 
 /** The long form, `npm run test:crash`, plays each fault as often as the promise is made for. */
-const LONG = process.env['CRASH_LONG'] === '1'
+/** The long form, `npm run test:crash`. */
+export const LONG = process.env['CRASH_LONG'] === '1'
 export const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000)
 export const PER_SECOND = 300
 

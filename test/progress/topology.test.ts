@@ -14,7 +14,7 @@ import { positionAt } from './positions.js'
 
 /* Listeners' positions on a real Redis Cluster and behind real sentinels. */
 
-const FAILOVER_MS = NODE_TIMEOUT_MS + 20_000
+const FAILOVER_MS = NODE_TIMEOUT_MS + 60_000
 
 const list = (nodes: readonly { host: string; port: number }[]) =>
   nodes.map(({ host, port }) => `${host}:${port}`).join(',')
