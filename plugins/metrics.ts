@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { hooksOf } from '../src/http/hooks.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -60,7 +61,7 @@ function measureRequests(registry: Registry, app: FastifyInstance): void {
       raw[begun] = { at: performance.now(), route: options.url }
       done()
     }
-    options.onRequest = [begin, ...[options.onRequest ?? []].flat()]
+    options.onRequest = [begin, ...hooksOf(options.onRequest)]
   })
   const finished = (message: unknown): void => {
     const { request, response } = message as { request: Measured; response: ServerResponse }

@@ -12,6 +12,7 @@ import type { TtsCache } from '../src/cache/cache.js'
 import { acceptsGzip } from '../src/http/accept-encoding.js'
 import { cacheStatus } from '../src/http/cache-status.js'
 import { gzipEtag, matchesEtag } from '../src/http/etag.js'
+import { hooksOf } from '../src/http/hooks.js'
 import { hasSingleValues } from '../src/http/single-values.js'
 
 /** A request before its validation: whatever stands in the URL, as strings. */
@@ -52,9 +53,9 @@ export default fp(
     app.addHook('onRoute', route => {
       const cache = route.config?.cache
       if (!cache) return
-      route.onRequest = [...listOf(route.onRequest), answerHits(app.ttsCache, cache)]
-      if (route.method === 'HEAD') route.onSend = [...listOf(route.onSend), dropLength]
-      if (cache.beside) route.onResponse = [...listOf(route.onResponse), startBeside(cache.beside)]
+      route.onRequest = [...hooksOf(route.onRequest), answerHits(app.ttsCache, cache)]
+      if (route.method === 'HEAD') route.onSend = [...hooksOf(route.onSend), dropLength]
+      if (cache.beside) route.onResponse = [...hooksOf(route.onResponse), startBeside(cache.beside)]
     })
   },
   { name: 'response-cache', fastify: '5.x', dependencies: ['tts-cache'] }
@@ -113,5 +114,3 @@ function startBeside(beside: NonNullable<RouteCache['beside']>): onResponseAsync
     }
   }
 }
-
-const listOf = <T>(hooks: T | T[] | undefined): T[] => (hooks === undefined ? [] : ([hooks].flat() as T[]))

@@ -1,4 +1,5 @@
 import { serversOf, type RedisClient } from './redis-client.js'
+import { infoFields } from './redis-info.js'
 import { send } from './redis-pipeline.js'
 import type { CacheLog } from './redis-trust.js'
 
@@ -43,7 +44,7 @@ export class EvictionWatch {
     const { client, log } = this.#options
     if (client.status !== 'ready') return
     const replies = await Promise.all(serversOf(client).map(server => send(server, [['info', 'memory']])))
-    const policies = replies.flat().map(({ value }) => /^maxmemory_policy:(\S+)/m.exec(String(value))?.[1])
+    const policies = replies.flat().map(({ value }) => infoFields(String(value)).get('maxmemory_policy'))
     if (policies.length === 0 || policies.includes(undefined)) return
     const warning = evictionWarning(policies.filter(policy => policy !== undefined))
     if (warning !== null && warning !== this.#warned) log.warn(`Redis: ${warning}.`)

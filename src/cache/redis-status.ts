@@ -1,6 +1,7 @@
 import { within } from '../deadline.js'
 import { evictionWarning } from './eviction-watch.js'
 import { serversOf, type RedisClient } from './redis-client.js'
+import { infoFields } from './redis-info.js'
 import { send } from './redis-pipeline.js'
 
 /** What Redis says of itself. */
@@ -43,18 +44,13 @@ export async function readRedisStatus(client: RedisClient | null): Promise<Redis
 async function ask(client: RedisClient): Promise<RedisStatus> {
   const servers = await Promise.all(serversOf(client).map(server => send(server, [['dbsize'], ['info']])))
   if (servers.length === 0 || servers.flat().some(({ error }) => error)) return AWAY
-  const infos = servers.map(([, info]) => fieldsOf(String(info?.value)))
+  const infos = servers.map(([, info]) => infoFields(String(info?.value)))
   return {
     connected: true,
     dbSize: sum(servers.map(([size]) => Number(size?.value))),
     info: together(infos),
     warning: evictionWarning(infos.flatMap(info => info.get('maxmemory_policy') ?? []))
   }
-}
-
-function fieldsOf(text: string): Map<string, string> {
-  const lines = text.split('\r\n').map(line => line.split(':', 2))
-  return new Map(lines.flatMap(([name, value]) => (name && value !== undefined ? [[name, value]] : [])))
 }
 
 function together(infos: readonly Map<string, string>[]): RedisStatus['info'] {

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { infoFields } from './redis-info.js'
 import { isReplyError } from './redis-pipeline.js'
 import type { CacheLog } from './redis-trust.js'
 
@@ -216,7 +217,7 @@ export class RedisTracking implements Tracking {
 /** What tells one run of a server from another; null where that may not be asked. */
 async function runIdOf(redis: Redis): Promise<string | null> {
   try {
-    return /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1] ?? null
+    return infoFields(await redis.info('server')).get('run_id') ?? null
   } catch (error) {
     if (isReplyError(error as Error)) return null
     throw error

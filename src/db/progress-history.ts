@@ -1,5 +1,5 @@
 import type { Queryable } from './connection.js'
-import type { Position, PositionId } from './progress.js'
+import { placesOf, type Position, type PositionId } from './progress.js'
 
 /** What kind of jump a listener made. */
 export type Jump = 'back' | 'forward' | 'device' | 'voice'
@@ -23,7 +23,7 @@ export class ProgressHistory {
 
   /** Records jumps, at most one a minute of one user in one book, and drops all but the last 20. */
   async record(jumps: readonly JumpRecord[]): Promise<void> {
-    const column = <Name extends keyof Position>(name: Name) => jumps.map(({ from }) => from[name])
+    const places = jumps.map(({ from }) => from)
     await this.#db.write(
       `WITH recorded AS (
          INSERT INTO progress_history (user_id, document_id, voice_id, segment, intra_ms, global_offset, characters_read,
@@ -40,18 +40,7 @@ export class ProgressHistory {
          SELECT h.id FROM recorded r CROSS JOIN LATERAL (
            SELECT id FROM progress_history WHERE user_id = r.user_id AND document_id = r.document_id
            ORDER BY id DESC OFFSET ${KEPT - 1}) h)`,
-      [
-        column('userId'),
-        column('documentId'),
-        column('voiceId'),
-        column('segment'),
-        column('intraMs'),
-        column('globalOffset'),
-        column('charactersRead'),
-        column('deviceId'),
-        column('version'),
-        jumps.map(({ jump }) => jump)
-      ]
+      [...placesOf(places), places.map(({ version }) => version), jumps.map(({ jump }) => jump)]
     )
   }
 

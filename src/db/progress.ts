@@ -46,6 +46,21 @@ type Row = Omit<Position, 'clientMs'> & { clientMs: string | null }
 
 const toPosition = (row: Row): Position => ({ ...row, clientMs: row.clientMs === null ? null : Number(row.clientMs) })
 
+const PLACE = [
+  'userId',
+  'documentId',
+  'voiceId',
+  'segment',
+  'intraMs',
+  'globalOffset',
+  'charactersRead',
+  'deviceId'
+] as const satisfies (keyof Position)[]
+
+/** Who is where, for `unnest`: one list a column. */
+export const placesOf = (positions: readonly Position[]): unknown[][] =>
+  PLACE.map(name => positions.map(position => position[name]))
+
 const COLUMNS = `p.user_id AS "userId", p.document_id AS "documentId", p.voice_id AS "voiceId", p.segment,
   p.intra_ms AS "intraMs", p.global_offset AS "globalOffset", p.characters_read AS "charactersRead",
   b.total_characters AS "totalCharacters", p.device_id AS "deviceId", p.client_ms AS "clientMs", p.deleted, p.version`
@@ -103,19 +118,11 @@ export class Progress {
    * book.
    */
   async apply(batch: readonly Position[]): Promise<AppliedPosition[]> {
-    const column = <Name extends keyof Position>(name: Name) => batch.map(position => position[name])
     const rows = await this.#db.write<Row & { appliedUserId: string; appliedDocumentId: string }>(APPLY, [
-      column('userId'),
-      column('documentId'),
-      column('voiceId'),
-      column('segment'),
-      column('intraMs'),
-      column('globalOffset'),
-      column('charactersRead'),
-      column('deviceId'),
-      column('clientMs'),
-      column('deleted'),
-      column('version')
+      ...placesOf(batch),
+      batch.map(({ clientMs }) => clientMs),
+      batch.map(({ deleted }) => deleted),
+      batch.map(({ version }) => version)
     ])
     return rows.map(({ appliedUserId, appliedDocumentId, ...previous }) => ({
       userId: appliedUserId,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { RedisClient } from '../cache/redis-client.js'
 import { send, type Command, type Reply } from '../cache/redis-pipeline.js'
+import { JournalError } from '../errors.js'
 
 /** A Lua script; all its keys stand in one slot. */
 export interface Script {
@@ -124,3 +125,9 @@ export async function run(client: RedisClient, calls: readonly Call[]): Promise<
 }
 
 const isUnknown = (reply: Reply | undefined): boolean => reply?.error?.message.startsWith('NOSCRIPT') === true
+
+/** What a reply says. @throws JournalError without one, or where it is an error. */
+export function valueOf(reply: Reply | undefined): unknown {
+  if (!reply || reply.error) throw new JournalError({ cause: reply?.error })
+  return reply.value
+}

@@ -3,10 +3,11 @@ import type { FastifyBaseLogger } from 'fastify'
 import { watchTopology, type Unwatch } from '../cache/cluster-topology.js'
 import { evictionWarning } from '../cache/eviction-watch.js'
 import { serversOf, type RedisClient } from '../cache/redis-client.js'
+import { infoFields } from '../cache/redis-info.js'
 import { send, type Command } from '../cache/redis-pipeline.js'
 import { DATABASE_KEY } from '../cache/redis-trust.js'
-import { JournalError } from '../errors.js'
 import { allTags } from './journal-keys.js'
+import { valueOf } from './journal-scripts.js'
 
 /**
  * `kept`: what is put there stays, as far as one can tell; `unsafe`: it may be evicted to make room; `lost`: something
@@ -136,16 +137,14 @@ export class JournalTrust {
   async #examine(): Promise<Found> {
     const { client, databaseId } = this.#options
     const asked = serversOf(client).map(server => ask(server, [['info']]))
-    const infos = (await Promise.all(asked)).map(([info]) => String(info))
-    const servers = infos
-      .map(info => field(info, 'run_id'))
-      .sort()
-      .join()
+    const infos = (await Promise.all(asked)).map(([info]) => infoFields(String(info)))
+    const fields = (name: string): string[] => infos.map(info => info.get(name) ?? '')
+    const servers = fields('run_id').sort().join()
     // An error of the SET alone is that of a full Redis, and the owner may be known.
     await send(client, [['set', DATABASE_KEY, databaseId, 'NX']])
     const [owner] = await ask(client, [['get', DATABASE_KEY]])
     if (owner === null) return { state: 'away', servers }
-    const evicts = evictionWarning(infos.map(info => field(info, 'maxmemory_policy'))) !== null
+    const evicts = evictionWarning(fields('maxmemory_policy')) !== null
     return { state: owner !== databaseId ? 'foreign' : evicts ? 'unsafe' : 'kept', servers }
   }
 
@@ -182,10 +181,5 @@ interface Found {
 
 /** All answers. @throws JournalError when one of them is an error. */
 async function ask(client: RedisClient, commands: readonly Command[]): Promise<unknown[]> {
-  const replies = await send(client, commands)
-  const failed = replies.find(({ error }) => error)
-  if (failed) throw new JournalError({ cause: failed.error })
-  return replies.map(({ value }) => value)
+  return (await send(client, commands)).map(valueOf)
 }
-
-const field = (info: string, name: string): string => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? ''

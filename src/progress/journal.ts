@@ -2,10 +2,9 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { RedisClient } from '../cache/redis-client.js'
 import { send, type Command, type Reply } from '../cache/redis-pipeline.js'
 import type { PositionId } from '../db/progress.js'
-import { JournalError } from '../errors.js'
 import { readableCopy } from './copy.js'
 import { allTags, copyKey, parseRecordKey, recordKeys, type TagKeys } from './journal-keys.js'
-import { CLEAR, COPY, DROP, DUE, NOTE, PUT, run, type Call } from './journal-scripts.js'
+import { CLEAR, COPY, DROP, DUE, NOTE, PUT, run, valueOf, type Call } from './journal-scripts.js'
 import { JournalTrust, type JournalState } from './journal-trust.js'
 import { decodePosition, encodePosition, isVersion, type Position } from './position.js'
 import { doubleReportSince, mayBeLateHalf } from './rules.js'
@@ -213,10 +212,4 @@ const LOST = [-2] as const
 function copying(position: Position): Call {
   const life = Math.floor(COPY_MS * (1 - Math.random() * 0.1))
   return [COPY, copyKey(position), position.version, readableCopy(position), life]
-}
-
-/** @throws JournalError without an answer. */
-function valueOf(reply: Reply | undefined): unknown {
-  if (!reply || reply.error) throw new JournalError({ cause: reply?.error })
-  return reply.value
 }

@@ -65,6 +65,7 @@ const MAX_PENDING = 50_000
 /** How long a deletion keeps older positions away. */
 const DELETION_MS = 30 * 24 * 3_600_000
 const PURGE_MS = 3_600_000
+const CLOSE_MS = 500
 
 /** Where listeners are. What was acknowledged survives the death of any one of this process, Redis and PostgreSQL. */
 export class ListeningProgress {
@@ -270,5 +271,3 @@ export class ListeningProgress {
     }
   }
 }
-
-const CLOSE_MS = 500

@@ -9,9 +9,6 @@ import type { Position } from './position.js'
 /** Whether version `a` comes after `b`. */
 export const isAfter = (a: string, b: string): boolean => (a.length === b.length ? a > b : a.length > b.length)
 
-/** The later of two versions. */
-export const later = (a: string, b: string): string => (isAfter(a, b) ? a : b)
-
 /** The version just after. */
 export const successor = (version: string): string => String(BigInt(version) + 1n)
 

@@ -32,6 +32,17 @@ async function send({ app }: TestApp, payload: object, headers: Record<string, s
 const get = async ({ app }: TestApp, document: string | number, headers: Record<string, string> = USER) =>
   (await app.inject({ url: `/progress?doc=${document}`, headers })).json<Progress | null>()
 
+/** Makes reports of a place in the book, different in what is given. */
+const placeIn =
+  ({ documento_id }: { documento_id: string }) =>
+  (fields: object = {}) => ({
+    document_id: documento_id,
+    voice_id: 'es-mx-f1',
+    segment_id: 1,
+    intra_ms: 5000,
+    ...fields
+  })
+
 /** A service with a Redis of its own that is trusted with positions, and a book of some segments. */
 async function withRedis(t: Teardown, env: Record<string, string> = {}) {
   const redis = await startRedis(t)
@@ -41,28 +52,14 @@ async function withRedis(t: Teardown, env: Record<string, string> = {}) {
   const client = new Redis(redis.port)
   client.on('error', () => undefined)
   t.teardown(() => client.disconnect())
-  const at = (fields: object = {}) => ({
-    document_id: book.documento_id,
-    voice_id: 'es-mx-f1',
-    segment_id: 1,
-    intra_ms: 5000,
-    ...fields
-  })
-  return { ...service, redis, client, book, at }
+  return { ...service, redis, client, book, at: placeIn(book) }
 }
 
 /** The same without Redis. */
 async function withoutRedis(t: Teardown) {
   const service = await buildTestApp(t)
   const book = await importBook(service.app, textOf(4))
-  const at = (fields: object = {}) => ({
-    document_id: book.documento_id,
-    voice_id: 'es-mx-f1',
-    segment_id: 1,
-    intra_ms: 5000,
-    ...fields
-  })
-  return { ...service, book, at }
+  return { ...service, book, at: placeIn(book) }
 }
 
 type Copy = Awaited<ReturnType<typeof withoutRedis>>
