@@ -70,6 +70,8 @@ export class BatchWriter {
    */
   async write(batch: readonly PendingPosition[], { wereLocked = false } = {}): Promise<WriteReport> {
     const report: WriteReport = { applied: new Map(), settled: [], poisoned: [], locked: [], error: null }
+    // Nothing that was stored says nothing of a PostgreSQL that takes nothing.
+    if (batch.length === 0) return report
     const started = performance.now()
     const rows = this.#rows
     try {

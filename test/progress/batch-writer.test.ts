@@ -95,3 +95,12 @@ t.test('what takes too long is tried in halves, and next time in smaller parts',
   }
   t.equal(left.length, 0, `stored with ${writes.map(({ users }) => users.length).join(', ')} rows`)
 })
+
+t.test('an empty batch says nothing of a PostgreSQL that takes nothing', async t => {
+  const { url, writer } = await recordedStore(t)
+  await execute(url, 'ALTER TABLE progress RENAME TO elsewhere')
+  t.not((await writer.write(batchAt(NOW))).error, null)
+  t.ok(writer.pauseMs > 0)
+  t.match(await writer.write([]), { error: null, settled: [] })
+  t.ok(writer.pauseMs > 0)
+})
