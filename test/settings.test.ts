@@ -64,3 +64,13 @@ t.test('the image holds what the build reads', async t => {
   t.ok(copied.includes('src') && copied.includes('package-lock.json'), 'the copied files are found')
   t.same([...new Set(copied)].sort(), open.sort(), 'what is copied is what .dockerignore lets through')
 })
+
+t.test('no script counts on another that npm would run before or after it: .npmrc forbids those', async t => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  t.match(read('.npmrc'), /^ignore-scripts=true$/m)
+  t.same(
+    Object.keys(scripts).filter(name => /^(pre|post)/.test(name)),
+    []
+  )
+  t.match(scripts['start'], /npm run --silent build/, 'a fresh clone has nothing built')
+})
