@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import admin from '../plugins/admin.js'
 import audio from '../plugins/audio.js'
 import audioStore from '../plugins/audio-store.js'
+import batchedSends from '../plugins/batched-sends.js'
 import books from '../plugins/books.js'
 import configuration from '../plugins/config.js'
 import db from '../plugins/db.js'
@@ -57,6 +58,7 @@ export interface ServiceOptions {
 export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config, engine }) => {
   await app.register(configuration, { config })
   await app.register(problems)
+  await app.register(batchedSends)
   await app.register(openapi)
   await app.register(identity)
   await app.register(db)
