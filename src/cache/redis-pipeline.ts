@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { Cluster, Command as RedisCommand, type Redis } from 'ioredis'
 import { within } from '../deadline.js'
 import { RedisAnswerError } from '../errors.js'
@@ -20,8 +21,8 @@ const CLUSTER_MS = 200
 const LATE = Symbol('late')
 
 /**
- * Sends the commands: in one pipeline, in a Cluster each to the master of its key, in one turn. Never rejects: a
- * connection that is gone is an error in every reply.
+ * Sends the commands at the end of this turn of the event loop: in one pipeline with all others, in a Cluster at once, each
+ * to the master of its key. Never rejects: a connection that is gone is an error in every reply.
  */
 export async function send(client: RedisClient, commands: readonly Command[]): Promise<Reply[]> {
   if (client instanceof Cluster) return Promise.all(commands.map(command => sendToMaster(client, command)))
@@ -61,7 +62,32 @@ export const isReplyError = (error: Error): boolean => error.name === 'ReplyErro
 /** Whether the server refuses what the cache needs, deletions included. */
 export const isRefusing = (error: Error): boolean => isReplyError(error) && REFUSING.test(error.message)
 
+/** What goes out at the end of this turn of the event loop. */
+interface Batch {
+  commands: Command[]
+  replies: Promise<Reply[]>
+}
+
+const batches = new WeakMap<Redis, Batch>()
+
+/** One pipeline and one write a turn for all who ask in it: each costs more than ten commands. */
 async function sendInPipeline(client: Redis, commands: readonly Command[]): Promise<Reply[]> {
+  let batch = batches.get(client)
+  if (!batch) {
+    const opened: Command[] = []
+    const close = (): Promise<Reply[]> => {
+      batches.delete(client)
+      return execute(client, opened)
+    }
+    batch = { commands: opened, replies: setImmediate().then(close) }
+    batches.set(client, batch)
+  }
+  const first = batch.commands.length
+  batch.commands.push(...commands)
+  return (await batch.replies).slice(first, first + commands.length)
+}
+
+async function execute(client: Redis, commands: readonly Command[]): Promise<Reply[]> {
   try {
     const replies = await client.pipeline(commands.map(command => [...command])).exec()
     return (replies ?? []).map(([error, value]) => ({ error, value }))
