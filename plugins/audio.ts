@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import { Catalogue } from '../src/audio/catalogue.js'
 import { AudioGenerator } from '../src/audio/generate.js'
 import { AudioLibrary } from '../src/audio/library.js'
+import { Listing } from '../src/audio/listing.js'
 import { Lookahead } from '../src/audio/lookahead.js'
 import { Playback } from '../src/audio/playback.js'
 import { Release } from '../src/audio/release.js'
@@ -14,6 +15,7 @@ declare module 'fastify' {
       generator: AudioGenerator
       lookahead: Lookahead
       library: AudioLibrary
+      listing: Listing
       playback: Playback
       release: Release
     }
@@ -33,7 +35,8 @@ export default fp(
     const library = new AudioLibrary({ db, store, cache, generator, waitMs: app.config.waitMs, log })
     const playback = new Playback({ db, generator })
     const release = new Release({ db, store, cache, generator, lookahead, log })
-    app.decorate('audio', { catalogue: new Catalogue({ db }), generator, lookahead, library, playback, release })
+    const [catalogue, listing] = [new Catalogue({ db }), new Listing(db)]
+    app.decorate('audio', { catalogue, generator, lookahead, library, listing, playback, release })
 
     const freed = await release.sweep()
     if (freed > 0) log.info({ freed }, 'freed audio of books deleted by a process that died')

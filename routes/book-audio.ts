@@ -33,7 +33,7 @@ function isValidQuery(query: Record<string, unknown>): boolean {
 }
 
 export default (async app => {
-  const { catalogue, playback, lookahead } = app.audio
+  const { catalogue, listing, playback, lookahead } = app.audio
 
   /** What `autoGenerate` asks for, started beside the list; a full queue is not the list's business. */
   const startGeneration = async (request: FastifyRequest): Promise<void> => {
@@ -82,8 +82,12 @@ export default (async app => {
       const voice = await catalogue.voice(book.language, request.query.voiceId)
       const read = await app.ttsCache.read(app.ttsCache.keys.bookAudios(book.id, voice.id), async () => {
         const current = await catalogue.present(book.id)
-        const segments = await app.db.segments.withAudio(book.id, voice.id)
-        return { value: toBookAudios(current, segments, app.publicUrl), cacheable: current.state === 'ready' }
+        const segments = await listing.of(current, voice.id)
+        return {
+          value: toBookAudios(current, segments, app.publicUrl),
+          longList: { name: 'audios', ids: segments.map(({ recipe, durationMs }) => `${recipe}:${durationMs}`) },
+          cacheable: current.state === 'ready'
+        }
       })
       return reply.sendCached(read)
     }

@@ -3,6 +3,7 @@ import { CacheRead, hitOf } from './cache-read.js'
 import type { Answer, CacheEntry } from './cache-tier.js'
 import { encode } from './codec.js'
 import { familyOf, type CacheKey } from './keys.js'
+import { LongListEncoder, type LongList } from './long-list.js'
 import type { HeldEntry } from './memory-tier.js'
 import type { Claim, RedisTier } from './redis-tier.js'
 import { SingleFlight, type Flight } from './single-flight.js'
@@ -12,7 +13,9 @@ import type { UnknownIds } from './unknown-ids.js'
 /** What a loader has made. */
 export interface Loaded {
   /** Becomes the JSON body. */
-  value: unknown
+  value: object
+  /** What of the value is worth to be encoded in pieces. */
+  longList?: LongList
   /** False: answered but stored nowhere, e.g. a book whose import has not ended. */
   cacheable?: boolean
 }
@@ -51,6 +54,7 @@ const MAX_RESTING = 10_000
 export class Loads {
   readonly #options: LoadsOptions
   readonly #runs = new SingleFlight<CacheRead>()
+  readonly #lists = new LongListEncoder()
   readonly #loading = new Map<CacheKey, Loading>()
   /** Until when a key rests after a failure. */
   readonly #resting = new Map<CacheKey, number>()
@@ -165,8 +169,8 @@ export class Loads {
     const { flight, lease } = loading
     if (!flight.detached) this.#loading.set(key, loading)
     try {
-      const { value, cacheable = true } = await loader()
-      const answer = await encode(value)
+      const { value, longList, cacheable = true } = await loader()
+      const answer = longList ? await this.#lists.encode(key, value, longList) : await encode(value)
       this.#resting.delete(key)
       return { answer, cacheable }
     } catch (error) {

@@ -17,10 +17,9 @@ export interface NewSegment {
 /** A segment as a reader sees it. */
 export type Segment = Pick<NewSegment, 'number' | 'text' | 'charStart' | 'charEnd'>
 
-/** A segment in the list of a book's audio. */
+/** The audio of a segment. */
 export interface SegmentAudio {
   number: number
-  preview: string
   /** Name of the ready audio's file without its ending, or null when there is none. */
   recipe: string | null
   /** 0 without audio. */
@@ -88,15 +87,24 @@ export class Segments {
     return segment ?? null
   }
 
-  /** Every segment of the book in order, with the newest ready audio of its text in that voice. */
-  withAudio(bookId: number, voiceId: string): Promise<SegmentAudio[]> {
+  /** For every segment of the book in order, the newest ready audio of its text in that voice. */
+  audios(bookId: number, voiceId: string): Promise<SegmentAudio[]> {
     return this.#db.read<SegmentAudio>(
       // Joined and then thinned out: a lateral subquery for each segment takes twice as long.
-      `SELECT DISTINCT ON (s.number) s.number, s.preview, a.recipe, coalesce(a.duration_ms, 0) AS "durationMs"
+      `SELECT DISTINCT ON (s.number) s.number, a.recipe, coalesce(a.duration_ms, 0) AS "durationMs"
        FROM segments s LEFT JOIN audios a ON a.text_hash = s.text_hash AND a.voice_id = $2 AND a.state = 'ready'
        WHERE s.book_id = $1 ORDER BY s.number, a.ready_at DESC, a.id DESC`,
       [bookId, voiceId]
     )
+  }
+
+  /** The previews of every segment of the book in order. */
+  async previews(bookId: number): Promise<string[]> {
+    const rows = await this.#db.read<Pick<NewSegment, 'preview'>>(
+      'SELECT preview FROM segments WHERE book_id = $1 ORDER BY number',
+      [bookId]
+    )
+    return rows.map(({ preview }) => preview)
   }
 
   /**

@@ -79,12 +79,12 @@ return 1`
 
 /**
  * Takes out a record that is no position, unless a position has come since. KEYS record, dirty; ARGV version and position
- * as they were found, empty where there was none.
+ * as they were found, empty where there was none or where it is no hash.
  */
 export const DROP = script(
   2,
-  `local found = redis.call('HMGET', KEYS[1], 'v', 'd')
-if (found[1] or '') ~= ARGV[1] or (found[2] or '') ~= ARGV[2] then return 0 end
+  `local found = redis.pcall('HMGET', KEYS[1], 'v', 'd')
+if not found.err and ((found[1] or '') ~= ARGV[1] or (found[2] or '') ~= ARGV[2]) then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], KEYS[1])
 return 1`

@@ -171,7 +171,7 @@ export class Journal {
       this.#client,
       records.map(({ key }) => ['hmget', key, 'v', 'd'])
     )
-    const values = new Map(records.map(({ key }, at) => [key, valueOf(replies[at]) as (string | null)[]]))
+    const values = new Map(records.map(({ key }, at) => [key, fieldsOf(replies[at])]))
     return waiting.map(record => {
       const [v = null, d = null] = values.get(record.key) ?? []
       const position = record.id && isVersion(v) && d !== null ? decodePosition(record.id, d) : null
@@ -194,7 +194,7 @@ export class Journal {
 
   #read(id: PositionId, reply: Reply | undefined): PutReply {
     // A record of another type concerns nobody else.
-    if (reply?.error && /\bWRONGTYPE\b/.test(reply.error.message)) return FAILED
+    if (isOfOtherType(reply)) return FAILED
     const [code, second, text = ''] = (reply?.error ? LOST : reply?.value) as [number, (number | string)?, string?]
     if (code === 1) return { kind: 'stored', isFirst: second === 0 }
     if (code === -2) {
@@ -205,6 +205,13 @@ export class Journal {
     return { kind: code === 0 ? 'newer' : 'lateHalf', version, current: decodePosition(id, text) }
   }
 }
+
+/** Something that is no record stands at the key; within a script the error has its name before it. */
+const isOfOtherType = (reply: Reply | undefined): boolean => /\bWRONGTYPE\b/.test(reply?.error?.message ?? '')
+
+/** The fields of a record, none where something else stands. @throws JournalError without a reply, or at another error. */
+const fieldsOf = (reply: Reply | undefined): (string | null)[] =>
+  isOfOtherType(reply) ? [] : (valueOf(reply) as (string | null)[])
 
 /** What the script answers where nothing that stood there can be relied on. */
 const LOST = [-2] as const

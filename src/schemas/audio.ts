@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import type { ReadyAudio } from '../db/audios.js'
 import type { Book } from '../db/books.js'
-import type { SegmentAudio } from '../db/segments.js'
+import type { ListedSegment } from '../audio/listing.js'
 import { toState, BookState } from './books.js'
 import { BookId, SegmentNumber, VoiceId } from './parameters.js'
 
@@ -143,7 +143,7 @@ export const audioUrl = (baseUrl: string, recipe: string): string => `${baseUrl}
 /** The wire shape of a book's list of audios. */
 export function toBookAudios(
   book: Book,
-  segments: readonly SegmentAudio[],
+  segments: readonly ListedSegment[],
   baseUrl: string
 ): Static<typeof BookAudios> {
   const made = segments.filter(segment => segment.recipe !== null).length

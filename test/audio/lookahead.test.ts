@@ -7,7 +7,7 @@ const { app, engine } = await buildTestApp(t)
 const { catalogue, lookahead, playback, generator } = app.audio
 const voice = await catalogue.voice('es', undefined)
 const made = async (bookId: number) =>
-  (await app.db.segments.withAudio(bookId, voice.id)).filter(({ recipe }) => recipe).map(({ number }) => number)
+  (await app.db.segments.audios(bookId, voice.id)).filter(({ recipe }) => recipe).map(({ number }) => number)
 const idle = () => waitFor(() => lookahead.waiting + generator.load.running + generator.load.waiting === 0)
 
 /** Holds the engine until it is let go; what was begun meanwhile is kept in order. */

@@ -137,9 +137,22 @@ t.test('a Redis that evicts, is full, of another database or gone is not trusted
   t.equal(lines.length, before, 'only changes are told')
 })
 
-t.test('a record of another type is no reason to distrust all others', async t => {
+t.test('a record of another type is no reason to distrust all others, and a sweep takes it out', async t => {
   const { journal, put, other } = await build(t)
-  await other.set(recordKeys(positionAt(NOW)).record, 'x')
+  const { record, dirty } = recordKeys(positionAt(NOW))
+  await other.set(record, 'x')
+  await other.zadd(dirty, 1, record)
   t.match(await put(positionAt(NOW)), { kind: 'failed' })
   t.ok(journal.isTrusted)
+  const neighbour = positionAt(NOW, { userId: 'neighbour' })
+  await put(neighbour)
+  const due = await journal.due(0)
+  t.same(
+    due.flatMap(({ position }) => position ?? []),
+    [neighbour],
+    'the others are found'
+  )
+  for (const entry of due.filter(({ position }) => !position)) await journal.drop(entry)
+  t.equal(await other.exists(record), 0)
+  t.match(await put(positionAt(NOW)), { kind: 'stored' }, 'and there is room for a position again')
 })
