@@ -72,7 +72,7 @@ async function runTap(env: NodeJS.ProcessEnv): Promise<Outcome> {
   const program = path.join(root, 'node_modules/tap', manifest.bin.tap)
   // In a fresh installation tap applies the plugins of package.json only to runs after the one that builds them.
   spawnSync(process.execPath, [program, 'build'], { cwd: root, env, stdio: ['ignore', 'ignore', 'inherit'] })
-  const args = ['run', '--reporter=tap', '--jobs=2', ...process.argv.slice(2)]
+  const args = ['run', '--reporter=tap', ...process.argv.slice(2)]
   const tap = spawn(process.execPath, [program, ...args], { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
   // tap would wait for the tests to end. What they leave behind is ended below.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => tap.kill('SIGKILL'))
