@@ -35,7 +35,8 @@ export default fp(
     const library = new AudioLibrary({ db, store, cache, generator, waitMs: app.config.waitMs, log })
     const playback = new Playback({ db, generator })
     const release = new Release({ db, store, cache, generator, lookahead, log })
-    const [catalogue, listing] = [new Catalogue({ db }), new Listing(db)]
+    const catalogue = new Catalogue({ db })
+    const listing = new Listing({ db })
     app.decorate('audio', { catalogue, generator, lookahead, library, listing, playback, release })
 
     const freed = await release.sweep()

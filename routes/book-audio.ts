@@ -85,7 +85,10 @@ export default (async app => {
         const segments = await listing.of(current, voice.id)
         return {
           value: toBookAudios(current, segments, app.publicUrl),
-          longList: { name: 'audios', ids: segments.map(({ recipe, durationMs }) => `${recipe}:${durationMs}`) },
+          longList: {
+            name: 'audios',
+            ids: segments.map(({ recipe, durationMs, preview }) => `${recipe}:${durationMs}:${preview}`)
+          },
           cacheable: current.state === 'ready'
         }
       })

@@ -58,7 +58,6 @@ export interface ServiceOptions {
 export const service: FastifyPluginAsync<ServiceOptions> = async (app, { config, engine }) => {
   await app.register(configuration, { config })
   await app.register(problems)
-  await app.register(batchedSends)
   await app.register(openapi)
   await app.register(identity)
   await app.register(db)
@@ -112,6 +111,8 @@ export default ttsCache
 /** The service as a server of its own; it does not listen yet. @throws StartError with the line for the operator. */
 export async function buildApp(options: ServiceOptions): Promise<FastifyInstance> {
   const app = createServer(pino({ level: options.config.logLevel }))
+  // Not in the service: hooks of an application around us may count on an answer being sent when `send` returns.
+  await app.register(batchedSends)
   await app.register(ttsCache, options)
   return app
 }

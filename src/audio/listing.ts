@@ -14,7 +14,8 @@ const REMEMBERED_CHARACTERS = 4_000_000
 
 /**
  * Every segment of a book with its audio. A list is made anew with each audio; what never changes of a book whose text is
- * cut, the previews, is read once: they take as long as all the rest.
+ * cut, the previews, is read once: they take as long as all the rest. Whoever changes stored segments by hand starts the
+ * service anew.
  */
 export class Listing {
   readonly #db: Database
@@ -23,7 +24,7 @@ export class Listing {
     sizeCalculation: previews => previews.reduce((sum, { length }) => sum + length, 1)
   })
 
-  constructor(db: Database) {
+  constructor({ db }: { db: Database }) {
     this.#db = db
   }
 

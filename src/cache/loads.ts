@@ -13,7 +13,7 @@ import type { UnknownIds } from './unknown-ids.js'
 /** What a loader has made. */
 export interface Loaded {
   /** Becomes the JSON body. */
-  value: object
+  value: unknown
   /** What of the value is worth to be encoded in pieces. */
   longList?: LongList
   /** False: answered but stored nowhere, e.g. a book whose import has not ended. */

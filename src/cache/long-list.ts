@@ -7,9 +7,9 @@ import type { CacheKey } from './keys.js'
 
 /** A list of a value of which little changes from one making to the next. */
 export interface LongList {
-  /** The property of the value that is the list; no other property of it or of its items has this name. */
+  /** The property of the value that is the list. */
   name: string
-  /** One an item: where a place in the list has the same id as the last time, its JSON is the same, too. */
+  /** One an item: where a place in the list of a key has the same id as the last time, its JSON is the same, too. */
   ids: readonly string[]
 }
 
@@ -39,14 +39,17 @@ const deflateRaw = promisify<Buffer, ZlibOptions, Buffer>(deflateWithCallback)
 export class LongListEncoder {
   readonly #last = new LRUCache<CacheKey, readonly Piece[]>({
     maxSize: REMEMBERED_BYTES,
-    sizeCalculation: pieces =>
-      pieces.reduce((sum, { id, plain, deflated }) => sum + id.length + plain.length + deflated.length, 1)
+    sizeCalculation: pieces => pieces.reduce((sum, piece) => sum + sizeOf(piece), 1)
   })
 
-  /** The same as `encode` of the codec. */
-  async encode(key: CacheKey, value: object, { name, ids }: LongList): Promise<Answer> {
+  /** The answer of the same text as that of the codec's `encode`, which is used where there is nothing to gain. */
+  async encode(key: CacheKey, value: unknown, { name, ids }: LongList): Promise<Answer> {
     const items = (value as Record<string, unknown>)[name] as readonly unknown[]
-    const [head = '', tail = ''] = JSON.stringify({ ...value, [name]: [] }).split(`"${name}":[]`)
+    if (!Array.isArray(items) || items.length <= ITEMS || items.length !== ids.length) return encode(value)
+    // No text within a string can look like this: its quotes are escaped.
+    const parts = JSON.stringify({ ...(value as object), [name]: [] }).split(`"${name}":[]`)
+    if (parts.length !== 2) return encode(value)
+    const [head = '', tail = ''] = parts
     const last = this.#last.get(key)
     const piece = async (at: number, id: string, text: () => string): Promise<Piece> =>
       last?.[at]?.id === id ? last[at] : newPiece(id, text())
@@ -70,8 +73,11 @@ export class LongListEncoder {
   }
 }
 
+/** Text with a character beyond Latin-1 takes two bytes each; 400 for the piece itself and its two buffers. */
+const sizeOf = ({ id, plain, deflated }: Piece): number => 2 * id.length + plain.length + deflated.length + 400
+
 async function newPiece(id: string, text: string): Promise<Piece> {
-  const plain = Buffer.from(text)
+  const plain = ownCopy(Buffer.from(text))
   const deflated = await deflateRaw(plain, { level: GZIP_LEVEL, finishFlush: constants.Z_SYNC_FLUSH })
   return { id, plain, deflated: ownCopy(deflated) }
 }

@@ -70,21 +70,25 @@ interface Batch {
 
 const batches = new WeakMap<Redis, Batch>()
 
-/** One pipeline and one write a turn for all who ask in it: each costs more than ten commands. */
+/** One pipeline and one write a turn for all who ask in it: each costs more than ten commands. Over 500 take another one. */
 async function sendInPipeline(client: Redis, commands: readonly Command[]): Promise<Reply[]> {
-  let batch = batches.get(client)
-  if (!batch) {
-    const opened: Command[] = []
-    const close = (): Promise<Reply[]> => {
-      batches.delete(client)
-      return execute(client, opened)
-    }
-    batch = { commands: opened, replies: setImmediate().then(close) }
-    batches.set(client, batch)
-  }
+  const open = batches.get(client)
+  const hasRoom = open && open.commands.length + commands.length <= CHUNK
+  const batch = hasRoom ? open : openBatch(client)
   const first = batch.commands.length
   batch.commands.push(...commands)
   return (await batch.replies).slice(first, first + commands.length)
+}
+
+function openBatch(client: Redis): Batch {
+  const commands: Command[] = []
+  const close = (): Promise<Reply[]> => {
+    if (batches.get(client) === batch) batches.delete(client)
+    return execute(client, commands)
+  }
+  const batch = { commands, replies: setImmediate().then(close) }
+  batches.set(client, batch)
+  return batch
 }
 
 async function execute(client: Redis, commands: readonly Command[]): Promise<Reply[]> {

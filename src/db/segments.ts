@@ -98,7 +98,7 @@ export class Segments {
     )
   }
 
-  /** The previews of every segment of the book in order. */
+  /** The previews of every segment of the book in order: numbers have no gaps, so each stands at its number. */
   async previews(bookId: number): Promise<string[]> {
     const rows = await this.#db.read<Pick<NewSegment, 'preview'>>(
       'SELECT preview FROM segments WHERE book_id = $1 ORDER BY number',

@@ -84,6 +84,7 @@ return 1`
 export const DROP = script(
   2,
   `local found = redis.pcall('HMGET', KEYS[1], 'v', 'd')
+if found.err and not string.find(found.err, 'WRONGTYPE') then return found end
 if not found.err and ((found[1] or '') ~= ARGV[1] or (found[2] or '') ~= ARGV[2]) then return 0 end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], KEYS[1])

@@ -32,7 +32,7 @@ export interface DueRecord {
   id: PositionId | null
   position: Position | null
   /** What was found, for whoever has to find out why it is no position. */
-  found: { v: string | null; d: string | null }
+  found: { v: string | null; d: string | null; isOtherType: boolean }
 }
 
 /** Life of a record after its commit: as long as a write that was given up may still come. */
@@ -171,11 +171,11 @@ export class Journal {
       this.#client,
       records.map(({ key }) => ['hmget', key, 'v', 'd'])
     )
-    const values = new Map(records.map(({ key }, at) => [key, fieldsOf(replies[at])]))
+    const found = new Map(records.map(({ key }, at) => [key, foundIn(replies[at])]))
     return waiting.map(record => {
-      const [v = null, d = null] = values.get(record.key) ?? []
+      const { v, d, isOtherType } = found.get(record.key) ?? NOTHING
       const position = record.id && isVersion(v) && d !== null ? decodePosition(record.id, d) : null
-      return { ...record, position: position?.version === v ? position : null, found: { v, d } }
+      return { ...record, position: position?.version === v ? position : null, found: { v, d, isOtherType } }
     })
   }
 
@@ -209,9 +209,14 @@ export class Journal {
 /** Something that is no record stands at the key; within a script the error has its name before it. */
 const isOfOtherType = (reply: Reply | undefined): boolean => /\bWRONGTYPE\b/.test(reply?.error?.message ?? '')
 
-/** The fields of a record, none where something else stands. @throws JournalError without a reply, or at another error. */
-const fieldsOf = (reply: Reply | undefined): (string | null)[] =>
-  isOfOtherType(reply) ? [] : (valueOf(reply) as (string | null)[])
+const NOTHING = { v: null, d: null, isOtherType: false }
+
+/** What stands at the key of a record. @throws JournalError without a reply, or at another error. */
+function foundIn(reply: Reply | undefined): DueRecord['found'] {
+  if (isOfOtherType(reply)) return { ...NOTHING, isOtherType: true }
+  const [v = null, d = null] = valueOf(reply) as (string | null)[]
+  return { v, d, isOtherType: false }
+}
 
 /** What the script answers where nothing that stood there can be relied on. */
 const LOST = [-2] as const

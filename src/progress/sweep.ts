@@ -95,7 +95,7 @@ export class Sweep {
   /** A record that is no position, or one without its content; the latter is what another sweep has just cleared. */
   async #drop(record: DueRecord): Promise<void> {
     const { key, found, id } = record
-    if (id === null || found.v !== null || found.d !== null) {
+    if (id === null || found.v !== null || found.d !== null || found.isOtherType) {
       await this.#options.writer.bury(JSON.stringify({ key, ...found }), 'it is no position')
     }
     await this.#options.journal.drop(record)

@@ -12,7 +12,7 @@ t.test('every segment with its audio; the previews of a book whose text is cut a
     reads++
     return previews(bookId)
   }
-  const listing = new Listing(db)
+  const listing = new Listing({ db })
   const silent = { recipe: null, durationMs: 0 }
   const before = [
     { number: 0, ...silent, preview: 'a' },
