@@ -36,7 +36,7 @@ export default fp(
     const playback = new Playback({ db, generator })
     const release = new Release({ db, store, cache, generator, lookahead, log })
     const catalogue = new Catalogue({ db })
-    const listing = new Listing({ db })
+    const listing = new Listing({ db, catalogue })
     app.decorate('audio', { catalogue, generator, lookahead, library, listing, playback, release })
 
     const freed = await release.sweep()

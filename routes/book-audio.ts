@@ -81,15 +81,14 @@ export default (async app => {
       const book = await catalogue.book(request.params.id)
       const voice = await catalogue.voice(book.language, request.query.voiceId)
       const read = await app.ttsCache.read(app.ttsCache.keys.bookAudios(book.id, voice.id), async () => {
-        const current = await catalogue.present(book.id)
-        const segments = await listing.of(current, voice.id)
+        const { book: current, segments, isComplete } = await listing.of(book.id, voice.id)
         return {
           value: toBookAudios(current, segments, app.publicUrl),
           longList: {
             name: 'audios',
             ids: segments.map(({ recipe, durationMs, preview }) => `${recipe}:${durationMs}:${preview}`)
           },
-          cacheable: current.state === 'ready'
+          cacheable: isComplete
         }
       })
       return reply.sendCached(read)
