@@ -6,6 +6,7 @@ import {
   audioUrl,
   AutoGenerate,
   DEFAULT_NEXT_COUNT,
+  listIds,
   parseAutoGenerate,
   toBookAudios,
   type QuickStart
@@ -86,7 +87,7 @@ export default (async app => {
           value: toBookAudios(current, segments, app.publicUrl),
           longList: {
             name: 'audios',
-            ids: segments.map(({ recipe, durationMs, preview }) => `${recipe}:${durationMs}:${preview}`)
+            ids: listIds(segments)
           },
           cacheable: isComplete
         }

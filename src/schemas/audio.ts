@@ -166,6 +166,10 @@ export function toBookAudios(
   }
 }
 
+/** What each entry of `audios` is made of, for whoever makes only those anew that differ. */
+export const listIds = (segments: readonly ListedSegment[]): string[] =>
+  segments.map(({ recipe, durationMs, preview }) => `${recipe}:${durationMs}:${preview}`)
+
 /** The wire shape of a segment's audio. */
 export const toSegmentAudioInfo = (audio: ReadyAudio, baseUrl: string): Static<typeof SegmentAudioInfo> => ({
   audioUrl: audioUrl(baseUrl, audio.recipe),
