@@ -53,13 +53,13 @@ export async function startRedis(
   options: { args?: readonly string[]; port?: number } = {}
 ): Promise<TestRedis> {
   const folder = await temporaryFolder(t)
-  const port = options.port ?? (await freePort())
+  let port = options.port ?? (await freePort())
   const pidFile = path.join(folder, 'redis.pid')
-  const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
+  const fixed = ['--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
   let server: StartedProcess
 
   async function run(): Promise<void> {
-    server = start(t, ['redis-server', ...fixed, ...(options.args ?? [])])
+    server = start(t, ['redis-server', '--port', String(port), ...fixed, ...(options.args ?? [])])
     await waitFor(async () => {
       if (server.child.pid === undefined || server.child.exitCode !== null) return true
       return /^(\+PONG|-NOAUTH|-DENIED)/.test(await ask(port, 'PING'))
@@ -70,7 +70,12 @@ export async function startRedis(
     await writeFile(pidFile, String(server.child.pid))
   }
 
-  await run()
+  await run().catch(async (error: unknown) => {
+    // Between being found free and being listened on, a port may have been taken by a connection of another test.
+    if (options.port !== undefined || !String(error).includes('Failed listening')) throw error
+    port = await freePort()
+    await run()
+  })
   return {
     host: '127.0.0.1',
     port,
