@@ -85,10 +85,7 @@ export default (async app => {
         const { book: current, segments, isComplete } = await listing.of(book.id, voice.id)
         return {
           value: toBookAudios(current, segments, app.publicUrl),
-          longList: {
-            name: 'audios',
-            ids: listIds(segments)
-          },
+          longList: { name: 'audios', ids: listIds(segments) },
           cacheable: isComplete
         }
       })

@@ -171,11 +171,12 @@ export class Journal {
       this.#client,
       records.map(({ key }) => ['hmget', key, 'v', 'd'])
     )
-    const found = new Map(records.map(({ key }, at) => [key, foundIn(replies[at])]))
+    const all = new Map(records.map(({ key }, at) => [key, foundIn(replies[at])]))
     return waiting.map(record => {
-      const { v, d, isOtherType } = found.get(record.key) ?? NOTHING
+      const found = all.get(record.key) ?? NOTHING
+      const { v, d } = found
       const position = record.id && isVersion(v) && d !== null ? decodePosition(record.id, d) : null
-      return { ...record, position: position?.version === v ? position : null, found: { v, d, isOtherType } }
+      return { ...record, position: position?.version === v ? position : null, found }
     })
   }
 

@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
+import type { ListedSegment } from '../audio/listing.js'
 import type { ReadyAudio } from '../db/audios.js'
 import type { Book } from '../db/books.js'
-import type { ListedSegment } from '../audio/listing.js'
 import { toState, BookState } from './books.js'
 import { BookId, SegmentNumber, VoiceId } from './parameters.js'
 
