@@ -66,7 +66,7 @@ async function check(t: Test, { folder, service, id }: Made): Promise<{ files: n
 
 t.test(
   `kill -9 during generation, ${ROUNDS} times; CRASH_SEED=${SEED} repeats it`,
-  { timeout: 60_000 + 30_000 * ROUNDS },
+  { timeout: 120_000 + 60_000 * ROUNDS },
   async t => {
     const dataDir = await temporaryFolder(t)
     const folder = path.join(dataDir, 'audio')
