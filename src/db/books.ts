@@ -1,4 +1,4 @@
-import type { Connection } from './connection.js'
+import { WHOLE_TEXT_MS, type Connection } from './connection.js'
 import { insertSegments, type NewSegment } from './segments.js'
 
 /** State of a book's text, never of its audio. */
@@ -79,7 +79,7 @@ export class Books {
       const stored = row as Book
       await tx.write('INSERT INTO imports (book_id, text) VALUES ($1, $2)', [stored.id, text])
       return stored
-    })
+    }, WHOLE_TEXT_MS)
   }
 
   async get(id: number): Promise<Book | null> {

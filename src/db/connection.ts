@@ -13,9 +13,17 @@ export interface Queryable {
 
 /** A queryable that can also open transactions. */
 export interface Connection extends Queryable {
-  /** Commits when `work` resolves, else rolls back and rejects with its error. */
-  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
+  /**
+   * Commits when `work` resolves, else rolls back and rejects with its error.
+   * @param limitMs for each of its statements, instead of the limit of the pool.
+   */
+  transaction<T>(work: (tx: Queryable) => Promise<T>, limitMs?: number): Promise<T>
 }
+
+/** For statements that carry the text of a whole book, milliseconds: 10 MB in a network of 10 Mbit/s. */
+export const WHOLE_TEXT_MS = 10_000
+/** The client waits for so much longer than the server works: that the server gives up leaves the connection usable. */
+const CLIENT_GRACE_MS = 500
 
 type TypeParser = (value: string) => unknown
 
@@ -36,8 +44,20 @@ type Release = (broken: boolean) => void
 
 type Sender = Pick<pg.Pool, 'query'> | Pick<pg.PoolClient, 'query'>
 
-async function send<Row>(to: Sender, text: string, values: readonly unknown[]): Promise<Row[]> {
-  const result = await to.query<Row & pg.QueryResultRow>({ text, values: [...values], types })
+/** The driver takes a limit for a single query, too, of which its types do not know. */
+type Query = pg.QueryConfig & { query_timeout?: number }
+
+interface Statement {
+  text: string
+  values?: readonly unknown[]
+  /** Milliseconds for the server; without it, the limits of the pool. */
+  limitMs?: number | undefined
+}
+
+async function send<Row>(to: Sender, { text, values = [], limitMs }: Statement): Promise<Row[]> {
+  const query: Query = { text, values: [...values], types }
+  if (limitMs !== undefined) query.query_timeout = limitMs + CLIENT_GRACE_MS
+  const result = await to.query<Row & pg.QueryResultRow>(query)
   return result.rows
 }
 
@@ -56,7 +76,7 @@ export class PoolConnection implements Connection {
     let sent = false
     for (const pause of [...RETRY_MS, null]) {
       try {
-        return await send<Row>(this.#pool, text, values)
+        return await send<Row>(this.#pool, { text, values })
       } catch (error) {
         const again = isDeadConnection(error) ? !sent : sent && isStarting(error)
         if (pause === null || !again) throw mapError(error)
@@ -69,20 +89,21 @@ export class PoolConnection implements Connection {
 
   async write<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     try {
-      return await send<Row>(this.#pool, text, values)
+      return await send<Row>(this.#pool, { text, values })
     } catch (error) {
       throw mapError(error)
     }
   }
 
-  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (tx: Queryable) => Promise<T>, limitMs?: number): Promise<T> {
     const { client, release } = await this.#checkOut()
-    const query = <Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> =>
-      send<Row>(client, text, values).catch((error: unknown) => {
+    const run = <Row>(statement: Statement): Promise<Row[]> =>
+      send<Row>(client, statement).catch((error: unknown) => {
         throw mapError(error)
       })
+    const query = <Row>(text: string, values: readonly unknown[] = []) => run<Row>({ text, values, limitMs })
     try {
-      await query('BEGIN')
+      await run({ text: limitMs === undefined ? 'BEGIN' : `BEGIN; SET LOCAL statement_timeout = ${limitMs}` })
       const result = await work({ read: query, write: query })
       await query('COMMIT')
       release(false)

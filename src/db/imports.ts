@@ -1,4 +1,4 @@
-import type { Connection, Queryable } from './connection.js'
+import { WHOLE_TEXT_MS, type Connection, type Queryable } from './connection.js'
 import { insertSegments, type NewSegment } from './segments.js'
 
 /** An import that its owner may go on with, and where. */
@@ -52,7 +52,7 @@ export class Imports {
         [free.id]
       )
       return { bookId: free.id, nextNumber: 0, nextCharStart: 0, ...next, ...taken }
-    })
+    }, WHOLE_TEXT_MS)
   }
 
   /** Renews the lease; false when the import is another's, is done or its book was deleted. */

@@ -138,6 +138,16 @@ t.test('slow statements, locks and a full pool end as unavailable, each in its t
   })
 })
 
+t.test('a transaction may have a limit of its own, which ends with it', async t => {
+  const { url } = await testDatabase(t)
+  const { db } = connect(t, url, { statement_timeout: 300, query_timeout: 600 })
+  const sleep = (seconds: number, limitMs?: number) =>
+    db.transaction(async tx => tx.read(`SELECT pg_sleep(${seconds})`), limitMs)
+  t.equal((await sleep(0.8, 5000)).length, 1, 'longer than the limits of the pool')
+  await t.rejects(sleep(5, 50), { ...UNAVAILABLE, cause: { code: '57014' } })
+  await t.rejects(sleep(5), { ...UNAVAILABLE, cause: { code: '57014' } })
+})
+
 t.test('the end of the pool does not wait for a transaction that hangs', async t => {
   const { url } = await testDatabase(t)
   const { pool, db } = connect(t, url)

@@ -123,3 +123,18 @@ t.test('a book deleted while its import appends: nothing of it stays, nobody wai
   t.strictSame(await execute(url, 'SELECT FROM segments'), [])
   t.strictSame(await execute(url, 'SELECT FROM imports'), [])
 })
+
+t.test('a whole text may take longer to store and to read than anything else', async t => {
+  const { url } = await testDatabase(t)
+  await execute(
+    url,
+    `CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$
+     BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$`,
+    'CREATE TRIGGER slowly BEFORE INSERT OR UPDATE ON imports FOR EACH ROW EXECUTE FUNCTION slowly()'
+  )
+  const db = await openDatabase(t, url, { statement_timeout: 200, query_timeout: 400 })
+  const { id } = await start(db)
+  const owner = randomUUID()
+  t.match(await db.imports.claim(owner, 15), { bookId: id, text: TEXT })
+  await t.rejects(db.imports.extend(id, owner, 15), { code: 'DATABASE_UNAVAILABLE' }, 'the limit of the pool stands')
+})
