@@ -54,9 +54,12 @@ export async function startService(
   return { url, output, kill: () => end(child), stop }
 }
 
+/** Creates a book; asks again while the database of a busy machine does not answer. */
 export async function post(service: Service, payload: object): Promise<{ id: number; documento_id: string }> {
   const headers = { 'content-type': 'application/json' }
-  const answer = await fetch(`${service.url}/libros`, { method: 'POST', headers, body: JSON.stringify(payload) })
-  if (answer.status !== 201) throw new Error(await answer.text())
-  return (await answer.json()) as { id: number; documento_id: string }
+  return waitFor(async () => {
+    const answer = await fetch(`${service.url}/libros`, { method: 'POST', headers, body: JSON.stringify(payload) })
+    if (answer.status !== 201) throw new Error(await answer.text())
+    return (await answer.json()) as { id: number; documento_id: string }
+  }, START_MS)
 }

@@ -84,11 +84,9 @@ t.test('a Cluster', async t => {
     await driver.stop()
     await waitFor(() => status().pending === 0, 10_000)
     await conclude(t, driver, databaseUrl)
-    t.same(
-      [...driver.statuses.keys()].filter(code => code !== 200),
-      [],
-      'PostgreSQL took what Redis could not'
-    )
+    const { 200: taken = 0, 503: refused = 0, ...others } = Object.fromEntries(driver.statuses)
+    t.same(others, {})
+    t.ok(refused <= taken / 20, `PostgreSQL took what Redis could not: ${taken} taken, ${refused} to be sent again`)
     await waitFor(async () => (await waiting()) === 0, 10_000)
   })
 })
