@@ -50,7 +50,14 @@ function cutInside(text: string, start: number, limit: number): number {
     if (STRONG.test(mark) && offset - start > MAX_SEGMENT / 2) return offset
     if (CLAUSE.test(mark) || DASH.test(text.charAt(offset))) clause ||= offset
   }
-  return clause || word || graphemeCut(text, start, limit)
+  return clause || word || graphemeCut(text, start, beforeSpace(text, start, limit))
+}
+
+/** The last offset in (start, limit] without white space behind it: that would belong to what ends there. */
+function beforeSpace(text: string, start: number, limit: number): number {
+  let offset = limit
+  while (offset > start && isSpace(text, offset)) offset--
+  return offset > start ? offset : limit
 }
 
 /** The end of a line when there is one in the white space before `offset`, else the character before that space. */

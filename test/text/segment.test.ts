@@ -81,6 +81,19 @@ t.test('a sentence that is too long is cut at a clause, else at a word, else bet
   t.equal(first('x' + '𝄞'.repeat(2000)).length, 1499)
 })
 
+t.test('white space that does not fit takes the last letter of its word along', async t => {
+  for (const [letters, kept] of [
+    [1499, 1500],
+    [1500, 1499],
+    [1501, 1500]
+  ] as const) {
+    const text = `${'a'.repeat(letters)} En un lugar de la Mancha`
+    const all = [...segment(text)]
+    t.doesNotThrow(() => check(text, all))
+    t.equal(all[0]?.text.length, kept, `of a word of ${letters} letters`)
+  }
+})
+
 t.test('a grapheme longer than a segment is cut between code points', async t => {
   for (const text of ['a' + '\u0301'.repeat(10_000), 'a' + '\u{1d165}'.repeat(5000), 'b' + '\u{1d165}'.repeat(5000)]) {
     const all = [...segment(text)]
