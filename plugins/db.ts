@@ -19,7 +19,7 @@ const LIMITS = {
   lock_timeout: 500,
   idle_in_transaction_session_timeout: 5000
 }
-/** Longer than any statement may take. */
+/** Longer than any statement may take but those of a whole text, which are broken off. */
 const CLOSE_MS = 2500
 
 /** `fastify.db`: the database of DATABASE_URL, or the embedded one, migrated. */

@@ -20,9 +20,12 @@ export interface Connection extends Queryable {
   transaction<T>(work: (tx: Queryable) => Promise<T>, limitMs?: number): Promise<T>
 }
 
-/** For statements that carry the text of a whole book, milliseconds: 10 MB in a network of 10 Mbit/s. */
-export const WHOLE_TEXT_MS = 10_000
-/** The client waits for so much longer than the server works: that the server gives up leaves the connection usable. */
+/**
+ * For statements that carry the text of a whole book, milliseconds: 10 MB in a network of 20 Mbit/s. A stop waits for them
+ * and has to end within 10 s.
+ */
+export const WHOLE_TEXT_MS = 5000
+/** The client waits for so much longer than the server works: none is still at work when its client has gone. */
 const CLIENT_GRACE_MS = 500
 
 type TypeParser = (value: string) => unknown

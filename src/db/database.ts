@@ -12,7 +12,7 @@ import { Voices } from './voices.js'
 
 /**
  * The database: all SQL of the service. Every method rejects with DatabaseUnavailableError while PostgreSQL cannot
- * answer, within about 2 s.
+ * answer, within about 2 s; those that carry the text of a whole book, within about 6 s.
  */
 export class Database {
   /** Names this database; a cache that was filled from another one is not used. */

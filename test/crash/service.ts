@@ -57,9 +57,10 @@ export async function startService(
 /** Creates a book; asks again while the database of a busy machine does not answer. */
 export async function post(service: Service, payload: object): Promise<{ id: number; documento_id: string }> {
   const headers = { 'content-type': 'application/json' }
-  return waitFor(async () => {
+  const answer = await waitFor(async () => {
     const answer = await fetch(`${service.url}/libros`, { method: 'POST', headers, body: JSON.stringify(payload) })
-    if (answer.status !== 201) throw new Error(await answer.text())
-    return (await answer.json()) as { id: number; documento_id: string }
+    return answer.status === 503 ? null : answer
   }, START_MS)
+  if (answer.status !== 201) throw new Error(await answer.text())
+  return (await answer.json()) as { id: number; documento_id: string }
 }

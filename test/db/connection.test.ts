@@ -144,8 +144,8 @@ t.test('a transaction may have a limit of its own, which ends with it', async t 
   const sleep = (seconds: number, limitMs?: number) =>
     db.transaction(async tx => tx.read(`SELECT pg_sleep(${seconds})`), limitMs)
   t.equal((await sleep(0.8, 5000)).length, 1, 'longer than the limits of the pool')
+  await t.rejects(sleep(5), { ...UNAVAILABLE, cause: { code: '57014' } }, 'the same connection has its old limit again')
   await t.rejects(sleep(5, 50), { ...UNAVAILABLE, cause: { code: '57014' } })
-  await t.rejects(sleep(5), { ...UNAVAILABLE, cause: { code: '57014' } })
 })
 
 t.test('the end of the pool does not wait for a transaction that hangs', async t => {

